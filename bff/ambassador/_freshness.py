@@ -11,8 +11,8 @@ from typing import Final
 __all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "strictest"]
 
 _LONGEST: Final = 2**31  # RFC 9111 section 1.2.2: a larger delta-seconds counts as this
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_MEMBER = re.compile(rf'[ \t]*(?:({_TOKEN})(?:=({_TOKEN}|"(?:[^"\\]|\\.)*"))?)?[ \t]*(?:,|\Z)')
+_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_MEMBER = re.compile(rf'[ \t]*(?:({_WORD})(?:=({_WORD}|"(?:[^"\\]|\\.)*"))?)?[ \t]*(?:,|\Z)')
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,9 @@ def test_s_maxage_shortens_and_never_lengthens(control: str, seconds: int | None
     assert Freshness(seconds) == freshness_of({"cache-control": control})
 
 
-@pytest.mark.parametrize("control", ["private; max-age=60", 'max-age=60, x="', "max-age = 60", "max-age=60 private", "="])
+@pytest.mark.parametrize(
+    "control", ["private; max-age=60", 'max-age=60, x="', "max-age = 60", "max-age=60 private", "="]
+)
 def test_what_breaks_the_grammar_may_not_be_kept(control: str) -> None:
     assert UNSTORABLE == freshness_of({"cache-control": control})
 
@@ -138,7 +140,9 @@ freshness = st.builds(
 
 
 @given(freshness, freshness, freshness)
-def test_the_strictest_does_not_depend_on_order_grouping_or_repetition(a: Freshness, b: Freshness, c: Freshness) -> None:
+def test_the_strictest_does_not_depend_on_order_grouping_or_repetition(
+    a: Freshness, b: Freshness, c: Freshness
+) -> None:
     assert strictest(a, b) == strictest(b, a)
     assert strictest(a, strictest(b, c)) == strictest(strictest(a, b), c) == strictest(a, b, c)
     assert strictest(a, a) == strictest(a) == a
