@@ -1,0 +1,65 @@
+# Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint docs bench wheel-test format clean
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+ARGS ?=
+WORKERS ?= auto
+
+find_python = for python in $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; python=; done; \
+	if [ -z "$$python" ]; then echo "bff needs Python 3.11 or newer, and none was found: install it, or name it with 'make PYTHON=/path/to/python'." >&2; exit 1; fi
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed  ## Start upstreams and three BFFs and show what each client gets (ARGS=--once: show, stop)
+	@$(BIN)/python -m examples.demo $(ARGS)
+
+test: $(VENV)/installed-dev  ## Run the whole suite and hold the coverage floor
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+
+lint: $(VENV)/installed-dev  ## ruff, mypy, pyright, import-linter
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev  ## Put the code into the house form
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+docs: $(VENV)/installed-dev  ## Build the documentation into site/, where every warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/installed-dev  ## Compare with the same page by hand (ARGS=--smoke: a short run)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+wheel-test: $(VENV)/installed-dev  ## Build the wheel, install it alone into a fresh environment and use it
+	@rm -rf dist
+	@$(BIN)/python -m build --wheel --outdir dist . > /dev/null
+	@$(BIN)/python -m venv --clear dist/venv
+	@dist/venv/bin/python -m pip --quiet --disable-pip-version-check install dist/*.whl
+	@cd dist && venv/bin/python -I ../tests/wheel.py
+
+clean:  ## Remove everything that these commands made
+	@rm -rf $(VENV) dist site .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@$(find_python); echo "Creating $(VENV) with $$("$$python" --version) ..."; "$$python" -m venv --clear $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/pip
+	@echo "Installing bff and what it needs (once) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/pip
+	@echo "Installing bff and the development tools (once, a minute or two) ..."
+	@$(PIP) --editable ".[dev]"
+	@touch $@ $(VENV)/installed
