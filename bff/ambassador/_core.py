@@ -1,0 +1,76 @@
+"""The one verb for the network: a `Request` and its `Context` go in, a `Response` comes out or an error is raised."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+__all__ = ["Context", "Layer", "Request", "Response", "Send", "Wire"]
+
+
+@dataclass(slots=True)
+class Request:
+    """
+    One request to one address.
+
+    `origin` is `scheme://host[:port]`; `target` is the path and query as they go over the wire, fully
+    percent-encoded and beginning with a slash; header names are lower case.
+    """
+
+    method: str
+    origin: str
+    target: str
+    headers: Sequence[tuple[str, str]] = ()
+    content: bytes = b""
+
+
+@dataclass(slots=True)
+class Response:
+    """A whole answer: `headers` is case-insensitive, `content` is decoded (no content coding left)."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON; raises `ValueError` where it is none."""
+        return json.loads(self.content)
+
+
+@dataclass(slots=True)
+class Context:
+    """
+    What the layers need to know about the call around a request, and what they say of it.
+
+    `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`.
+    `attempts` is written by the layers: how many tries have been started.
+    """
+
+    upstream: str
+    operation: str = ""
+    deadline: float | None = None
+    request_id: str = ""
+    attempts: int = field(default=0, kw_only=True)
+
+
+Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]
+Layer: TypeAlias = Callable[[Send], Send]
+
+
+class Wire(Protocol):
+    """
+    Put one request on a connection and read the whole answer.
+
+    Raises `UpstreamUnreachable` (refused, reset, cut short), `UpstreamTimeout` (no connection within the
+    connect timeout), `ContractViolation` (more decoded bytes than `max_body`, broken framing or coding),
+    `Overloaded` (no connection to be had from our own pool). It does not follow redirects, keep cookies or
+    read proxy variables; a cancelled call closes its connection at once.
+    """
+
+    async def send(self, request: Request, context: Context, /) -> Response:
+        """Send one request."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...

@@ -1,0 +1,81 @@
+"""Lift plain Python functions into the graph: they run per request, on real values."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cached_property, update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
+
+from bff.declare import _graph as graph
+from bff.declare._graph import Trace, current_trace
+from bff.declare._symbol import Symbol, lift
+from bff.declare._types import Type, fits, is_nullable, spell, without_none
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Derived(Generic[P, R]):
+    """A function that a trace writes down instead of running; anywhere else it is the function itself."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.function = function
+        update_wrapper(self, function)
+
+    @property
+    def identity(self) -> object:
+        """What makes two of these the same in two traces of one endpoint."""
+        return getattr(self.function, "__code__", self.function)
+
+    @cached_property
+    def hints(self) -> Mapping[str, Type]:
+        """The annotations of the parameters, and of the result under `return`."""
+        return get_type_hints(self.function, include_extras=True)
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The signature of the function."""
+        return inspect.signature(self.function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = current_trace()
+        if trace is None:
+            return self.function(*args, **kwargs)
+        return cast("R", Symbol(self._write(trace, args, kwargs)))
+
+    def _write(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> graph.Node:
+        name = self.function.__name__
+        if "return" not in self.hints:
+            raise trace.fail(f"`{name}` does not say what it returns", "annotate the result: `-> ...`")
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise trace.fail(f"`{name}`: {error}", "give it the arguments that it declares") from error
+        bound.apply_defaults()
+        for parameter in self.signature.parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise trace.fail(f"`{name}` takes any number of arguments", "name its parameters, with types")
+        nodes = tuple(self._argument(trace, key, value) for key, value in bound.arguments.items())
+        return trace.add(graph.Lifted, self.hints["return"], function=self, arguments=nodes)
+
+    def _argument(self, trace: Trace, parameter: str, value: object) -> graph.Node:
+        name = self.function.__name__
+        if parameter not in self.hints:
+            mend = f"annotate `{parameter}`: the plan decodes what it asks for"
+            raise trace.fail(f"`{name}` does not say what `{parameter}` is", mend)
+        node, wanted = lift(value), self.hints[parameter]
+        if not fits(node.type, wanted):
+            what = f"`{name}` takes `{spell(wanted)}` as `{parameter}`, and gets `{spell(node.type)}`"
+            is_only_none = is_nullable(node.type) and fits(without_none(node.type), wanted)
+            mend = f"declare it `{spell(wanted)} | None`, or give or_else(...)" if is_only_none else "make the types agree"
+            raise trace.fail(what, mend)
+        return node
+
+
+def derived(function: Callable[P, R]) -> Callable[P, R]:
+    """
+    Lift a plain function: in a traced endpoint it takes symbolic values and runs per request on real ones.
+
+    A parameter typed as a contract gets real instances with all fields. One typed `P` or `Sequence[P]`, with `P` a
+    `Protocol` of read-only properties, makes the plan decode just those fields.
+    """
+    return Derived(function)

@@ -1,0 +1,191 @@
+"""`endpoint.get` and its like: say what a method of a client profile answers."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, get_type_hints
+
+from typing_extensions import Unpack
+
+from bff._unset import UNSET
+from bff.errors import Problem
+
+if TYPE_CHECKING:
+    from bff.declare._profile import ClientProfile
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "__bff_endpoint__"
+
+
+class EndpointOptions(TypedDict, total=False):
+    """What an `endpoint.*` may say besides its path; the words mean what they mean in FastAPI."""
+
+    status_code: int
+    tags: Sequence[str]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The mark that a decorator leaves on a method."""
+
+    method: str
+    path: str
+    options: EndpointOptions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Endpoint:
+    """One endpoint of one profile; `parameters` and `returns` have their annotations resolved."""
+
+    profile: "type[ClientProfile]"
+    name: str
+    function: Callable[..., Any]
+    route: Route
+    parameters: tuple[inspect.Parameter, ...]
+    returns: Any
+
+    @property
+    def where(self) -> str:
+        """`Mobile.product`, as the declaration reads."""
+        return f"{self.profile.__name__}.{self.name}"
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether it is traced once, as opposed to run per request."""
+        return not inspect.iscoroutinefunction(self.function)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file and line of the function."""
+        return place_of(self.function)
+
+    @property
+    def title(self) -> str:
+        """`GET /products/{product_id}`."""
+        return f"{self.route.method} {self.route.path}"
+
+
+def place_of(function: Callable[..., Any]) -> tuple[str, int]:
+    """Return the file and the line where a function begins."""
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
+
+
+def route_of(member: object) -> Route | None:
+    """Return what `endpoint.*` noted on a member of a profile, if anything."""
+    return getattr(member, _MARK, None) if inspect.isfunction(member) else None
+
+
+def read_endpoint(
+    profile: "type[ClientProfile]", name: str, function: Callable[..., Any], route: Route
+) -> Endpoint | list[Problem]:
+    """Resolve the annotations of an endpoint; returns the problems where that cannot be done."""
+    file, line = place_of(function)
+    where = f"{profile.__name__}.{name}"
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        return [Problem(f"an annotation cannot be read: {error}", "define the name at module level", where, file, line)]
+    signature = inspect.signature(function)
+    parameters = tuple(
+        parameter.replace(annotation=hints.get(parameter.name, UNSET))
+        for parameter in [*signature.parameters.values()][1:]
+    )
+    found = Endpoint(profile, name, function, route, parameters, hints.get("return", UNSET))
+    return _problems(found) or found
+
+
+def _problems(endpoint: Endpoint) -> list[Problem]:
+    file, line = endpoint.place
+    mistakes: list[tuple[str, str]] = []
+    if endpoint.returns is UNSET:
+        mistakes.append(("the endpoint does not say what it answers", "annotate the result: `-> ProductCard`"))
+    for parameter in endpoint.parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            mistakes.append((f"`{parameter.name}` takes any number of arguments", "name every parameter"))
+        elif parameter.annotation is UNSET:
+            mend = f"annotate it: `{parameter.name}: int`"
+            mistakes.append((f"`{parameter.name}` has no type", mend))
+    if not endpoint.route.path.startswith("/"):
+        mend = f"write `/{endpoint.route.path}`"
+        mistakes.append((f"the path `{endpoint.route.path}` does not begin with a slash", mend))
+    if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
+        mistakes.append(("the endpoint is a generator", "return the answer instead of yielding it"))
+    return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes]
+
+
+def collect(profile: "type[ClientProfile]") -> tuple[Mapping[str, tuple[Callable[..., Any], Route]], list[Problem]]:
+    """
+    Return the endpoints of a profile by method name, inherited ones first, and what is wrong with them as a set.
+
+    A subclass overrides by name or by path; `name = None` drops an inherited one.
+    """
+    found: dict[str, tuple[Callable[..., Any], Route]] = {}
+    problems: list[Problem] = []
+    for cls in reversed(profile.__mro__):
+        own = {name: (member, route) for name, member in vars(cls).items() if (route := route_of(member))}
+        problems += _clashes(cls, own)
+        for name, member in vars(cls).items():
+            if name in found and name not in own:
+                problems += [] if member is None else [_undecorated(cls, name, member)]
+                del found[name]
+        taken = {(route.method, route.path) for _, route in own.values()}
+        found = {name: pair for name, pair in found.items() if (pair[1].method, pair[1].path) not in taken}
+        found.update(own)
+    return found, problems
+
+
+def _clashes(cls: type, own: Mapping[str, tuple[Callable[..., Any], Route]]) -> list[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    problems: list[Problem] = []
+    for name, (function, route) in own.items():
+        first = seen.setdefault((route.method, route.path), name)
+        if first != name:
+            what = f"`{name}` and `{first}` both answer {route.method} {route.path}"
+            problems.append(Problem(what, "give one another path", f"{cls.__name__}.{name}", *place_of(function)))
+    return problems
+
+
+def _undecorated(cls: type, name: str, member: object) -> Problem:
+    what = f"`{name}` replaces an inherited endpoint and is none itself"
+    place = place_of(member) if inspect.isfunction(member) else ("", 0)
+    return Problem(what, "decorate it with @endpoint..., or set it to None to drop it", f"{cls.__name__}.{name}", *place)
+
+
+def _declare(method: str, path: str, options: EndpointOptions) -> Callable[[F], F]:
+    def mark(function: F) -> F:
+        setattr(function, _MARK, Route(method, path, options))
+        return function
+
+    return mark
+
+
+class endpoint:  # noqa: N801 - it reads as a verb: `@endpoint.get("/products")`
+    """Declare the endpoints of a client profile, one decorator for each method of HTTP."""
+
+    @staticmethod
+    def get(path: str, **options: Unpack[EndpointOptions]) -> Callable[[F], F]:
+        """Answer `GET`."""
+        return _declare("GET", path, options)
+
+    @staticmethod
+    def post(path: str, **options: Unpack[EndpointOptions]) -> Callable[[F], F]:
+        """Answer `POST`."""
+        return _declare("POST", path, options)
+
+    @staticmethod
+    def put(path: str, **options: Unpack[EndpointOptions]) -> Callable[[F], F]:
+        """Answer `PUT`."""
+        return _declare("PUT", path, options)
+
+    @staticmethod
+    def patch(path: str, **options: Unpack[EndpointOptions]) -> Callable[[F], F]:
+        """Answer `PATCH`."""
+        return _declare("PATCH", path, options)
+
+    @staticmethod
+    def delete(path: str, **options: Unpack[EndpointOptions]) -> Callable[[F], F]:
+        """Answer `DELETE`."""
+        return _declare("DELETE", path, options)

@@ -1,0 +1,240 @@
+"""An operation: one request that an upstream answers, read from a typed stub."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args, get_origin
+from typing import get_type_hints as hints_of
+from typing import overload
+
+from fastapi import params
+from pydantic import BaseModel
+
+from bff._unset import UNSET, Unset
+from bff.declare import _graph as graph
+from bff.declare._graph import Trace, current_trace
+from bff.declare._symbol import Symbol, lift, trace_now
+from bff.declare._template import Parameter, Template
+from bff.declare._types import fits, is_nullable, spell, unwrap, without_none
+from bff.errors import DeclarationError, Problem
+from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+
+if TYPE_CHECKING:
+    from bff.declare._upstream import Upstream
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+READS = frozenset({"GET", "HEAD"})
+"""Methods whose calls may run in any order, be merged, or not be made at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a `call.*` may say besides its path; a policy left `UNSET` is the upstream's."""
+
+    errors: Mapping[int, str] = field(default_factory=lambda: MappingProxyType[int, str]({}))
+    batch_of: str | None = None
+    key: str | None = None
+    max_size: int = 100
+    timeout: Timeout | Unset | None = UNSET
+    retry: Retry | Unset | None = UNSET
+    breaker: CircuitBreaker | Unset | None = UNSET
+    bulkhead: Bulkhead | Unset | None = UNSET
+
+    @property
+    def policies(self) -> dict[str, object]:
+        """The policies that the operation sets for itself."""
+        named = {"timeout": self.timeout, "retry": self.retry, "breaker": self.breaker, "bulkhead": self.bulkhead}
+        return {name: policy for name, policy in named.items() if policy is not UNSET}
+
+
+class Operation(Generic[P, R]):
+    """
+    One request that an upstream answers.
+
+    On the class it builds a symbolic value in a trace and is typed as its result; on a connected instance it is
+    awaited.
+    """
+
+    def __init__(self, method: str, path: str, stub: Callable[..., R], options: Options) -> None:
+        self.method = method
+        self.path = path
+        self.stub = stub
+        self.options = options
+        self.name = stub.__name__
+        self.owner: type[Upstream] | None = None
+        self.problems: list[Problem] = []
+        self.__doc__ = stub.__doc__
+        self.__name__ = stub.__name__
+
+    def __set_name__(self, owner: "type[Upstream]", name: str) -> None:
+        self.name = name
+        self.owner = owner
+
+    def bound_to(self, owner: "type[Upstream]") -> "Operation[P, R]":
+        """Return this operation as a subclass's own."""
+        copy = Operation[P, R](self.method, self.path, self.stub, self.options)
+        copy.__set_name__(owner, self.name)
+        return copy
+
+    @property
+    def identity(self) -> object:
+        """What makes two of these the same in two traces of one endpoint."""
+        return (self.owner, self.name)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether calls of it change nothing."""
+        return self.method in READS
+
+    @property
+    def full_name(self) -> str:
+        """`Catalog.product`, as the declaration reads."""
+        return f"{self.owner.__name__}.{self.name}" if self.owner else self.name
+
+    def compile(self) -> None:
+        """Read the stub: parameters, result, template. What is wrong with it is added to `problems`."""
+        self.problems = []
+        self.signature = _signature(self)
+        self.returns = self._hints().get("return", UNSET)
+        if self.returns is UNSET:
+            self.refuse("the operation does not say what it returns", "annotate the result: `-> Product`")
+        self.parameters = _parameters(self)
+        _check(self)
+        if not self.problems:
+            upstream = self.owner.name if self.owner else ""
+            self.template = Template(self.path, self.parameters, (upstream, self.name))
+
+    def _hints(self) -> dict[str, Any]:
+        try:
+            return hints_of(self.stub, include_extras=True)
+        except NameError as error:
+            self.refuse(f"an annotation cannot be read: {error}", "import the name where the stub is defined")
+            return {}
+
+    def refuse(self, what: str, mend: str) -> None:
+        """Note a mistake in the declaration, at the line of the stub."""
+        code = self.stub.__code__
+        self.problems.append(Problem(what, mend, self.full_name, code.co_filename, code.co_firstlineno))
+
+    def hint(self, name: str) -> Any:
+        """Return the annotation of a parameter, `UNSET` where it has none."""
+        return self._hints().get(name, UNSET)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: "type[Upstream]") -> Callable[P, R]: ...
+        @overload
+        def __get__(self, instance: "Upstream", owner: "type[Upstream]") -> Callable[P, Awaitable[R]]: ...
+        def __get__(self, instance: "Upstream | None", owner: "type[Upstream]") -> Callable[P, Any]: ...
+
+    else:
+
+        def __get__(self, instance: "Upstream | None", owner: "type[Upstream]") -> Any:
+            return self if instance is None else instance.bind(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = current_trace()
+        if trace is None:
+            what = f"`{self.full_name}` is called on the class, and no endpoint is being traced"
+            raise DeclarationError(
+                Problem(what, f"await it on a connected upstream: `async with {self._owner_name}() as upstream`")
+            )
+        return cast("R", Symbol(self._write(trace, args, kwargs)))
+
+    @property
+    def _owner_name(self) -> str:
+        return self.owner.__name__ if self.owner else "Upstream"
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return one value for each parameter, in order; raises `TypeError` as a function would."""
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return tuple(bound.arguments[parameter.name] for parameter in self.parameters)
+
+    def _write(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> graph.Call:
+        if self.problems:
+            raise DeclarationError(self.problems)
+        if not self.is_read:
+            what = f"`{self.full_name}` is a write ({self.method}): a traced endpoint cannot make it"
+            raise trace.fail(what, "write it in an `async def` endpoint, with the upstream as a parameter")
+        try:
+            values = self.arguments(args, kwargs)
+        except TypeError as error:
+            raise trace.fail(f"`{self.full_name}`: {error}", f"call it as `{self.full_name}{self.signature}`") from None
+        nodes = tuple(self._argument(parameter, value) for parameter, value in zip(self.parameters, values, strict=True))
+        call = trace.add(graph.Call, self.returns, operation=self, arguments=nodes)
+        if call.scope:
+            what = f"`{self.full_name}` inside `each` uses the item: that is a join, one call for every item"
+            raise trace.fail(what, "call an operation that takes the whole list, outside of `each`")
+        return call
+
+    def _argument(self, parameter: Parameter, value: object) -> graph.Node:
+        node = lift(value)
+        if not fits(node.type, parameter.annotation):
+            what = f"`{self.full_name}` takes `{spell(parameter.annotation)}` as `{parameter.name}`"
+            is_only_none = is_nullable(node.type) and fits(without_none(node.type), parameter.annotation)
+            mend = "give or_else(value, default)" if is_only_none else "make the types agree"
+            raise trace_now().fail(f"{what}, and gets `{spell(node.type)}`", mend)
+        return node
+
+
+def _signature(operation: Operation[..., Any]) -> inspect.Signature:
+    signature = inspect.signature(operation.stub)
+    return signature.replace(parameters=[*signature.parameters.values()][1:], return_annotation=signature.empty)
+
+
+def _parameters(operation: Operation[..., Any]) -> tuple[Parameter, ...]:
+    in_path = set(re.findall(r"\{(\w+)\}", operation.path))
+    found: list[Parameter] = []
+    for name, parameter in operation.signature.parameters.items():
+        annotation = operation.hint(name)
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            operation.refuse(f"`{name}` takes any number of arguments", "name every parameter, with its type")
+        elif annotation is UNSET:
+            operation.refuse(f"`{name}` has no type", f"annotate it: `{name}: int`")
+        else:
+            found.append(_parameter(operation, name, annotation, is_in_path=name in in_path))
+    for name in sorted(in_path - operation.signature.parameters.keys()):
+        operation.refuse(f"the path names `{{{name}}}`, which is no parameter", f"add a parameter `{name}`")
+    return tuple(found)
+
+
+def _parameter(operation: Operation[..., Any], name: str, annotation: Any, *, is_in_path: bool) -> Parameter:
+    markers = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    marker = next((each for each in markers if isinstance(each, params.Param)), None)
+    tp = unwrap(annotation)
+    if is_in_path:
+        if is_nullable(annotation):
+            operation.refuse(f"`{name}` stands in the path and may be None", "drop the `None` from its type")
+        return Parameter(name, "path", name, annotation)
+    if isinstance(marker, params.Header):
+        dashed = name.replace("_", "-") if marker.convert_underscores else name
+        return Parameter(name, "header", (marker.alias or dashed).lower(), annotation)
+    if isinstance(tp, type) and issubclass(tp, BaseModel):
+        return Parameter(name, "body", name, annotation)
+    return Parameter(name, "query", (marker.alias if marker else None) or name, annotation)
+
+
+def _check(operation: Operation[..., Any]) -> None:
+    if not operation.path.startswith("/"):
+        operation.refuse(f"the path `{operation.path}` does not begin with a slash", f"write `/{operation.path}`")
+    if "?" in operation.path or "#" in operation.path:
+        operation.refuse(f"the path `{operation.path}` holds a query", "make each query value a parameter")
+    if re.search(r"\{[^}]*\W[^}]*\}|\{\}", operation.path):
+        operation.refuse(f"the path `{operation.path}` has a placeholder that is no name", "write it `{name}`")
+    bodies = [parameter.name for parameter in operation.parameters if parameter.place == "body"]
+    if bodies and operation.method not in WITH_BODY:
+        operation.refuse(
+            f"`{bodies[0]}` is a model, and {operation.method} has no body", "name its fields as parameters"
+        )
+    if len(bodies) > 1:
+        operation.refuse(f"`{bodies[0]}` and `{bodies[1]}` are both the body", "make one model of them")
+    for status in operation.options.errors:
+        if not 400 <= status <= 499:
+            operation.refuse(f"errors= maps {status}", "map statuses from 400 to 499")

@@ -1,0 +1,123 @@
+"""`Shape`: a model that may be built from symbolic values."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel
+from pydantic._internal._model_construction import ModelMetaclass
+from typing_extensions import Self
+
+from bff.declare import _graph as graph
+from bff.declare._graph import Trace, current_trace
+from bff.declare._symbol import Symbol, lift, node_of
+from bff.declare._types import Type, fields, fits, is_model, is_nullable, members, spell, without_none
+
+
+class _ShapeMeta(ModelMetaclass):
+    """Writes a construction into the trace where there is one; hidden from type checkers, which see a model."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **values: Any) -> Any:
+            trace = current_trace()
+            if trace is None:
+                return super().__call__(*args, **values)
+            return Symbol(_build(trace, cls, _by_name(cls, values)))
+
+
+class Shape(BaseModel, metaclass=_ShapeMeta):
+    """
+    What a client gets: a pydantic model whose fields may be filled with symbolic values.
+
+    In a traced endpoint both `Shape(...)` and `Shape.of(...)` check at start-up that every value fits its field.
+    """
+
+    @classmethod
+    def of(cls, *sources: object, **values: Any) -> Self:
+        """
+        Build the shape: named values as given, every other field from the source that has one of that name.
+
+        Two sources with the same field need a named value that says which one counts.
+        """
+        trace = current_trace()
+        if trace is None:
+            found = {name: value for name in cls.model_fields for value in _attributes(name, sources)}
+            return cls(**{_spelling(cls, name): value for name, value in {**found, **values}.items()})
+        return cast("Self", Symbol(_build(trace, cls, {**_matching(trace, cls, sources, values), **values})))
+
+
+def _attributes(name: str, sources: tuple[object, ...]) -> list[object]:
+    return [getattr(source, name) for source in reversed(sources) if hasattr(source, name)]
+
+
+def _spelling(shape: type[BaseModel], name: str) -> str:
+    """Return the keyword that pydantic takes for a field: its alias, unless names are allowed too."""
+    info = shape.model_fields.get(name)
+    by_name = shape.model_config.get("populate_by_name") or shape.model_config.get("validate_by_name")
+    alias = info.validation_alias if info else None
+    return alias if isinstance(alias, str) and not by_name else name
+
+
+def _by_name(shape: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values that may be keyed by alias, keyed by field."""
+    names = {_spelling(shape, name): name for name in shape.model_fields}
+    return {names.get(key, key): value for key, value in values.items()}
+
+
+def _matching(
+    trace: Trace, shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Take every field that is not named from the one source that has it."""
+    for source in sources:
+        _check_source(trace, shape, source)
+    found: dict[str, Any] = {}
+    for name in (name for name in shape.model_fields if name not in values):
+        owners = [source for source in sources if name in _fields_of(source)]
+        if len(owners) > 1:
+            mend = f"say which: `{name}=...`"
+            raise trace.fail(f"two sources of `{shape.__name__}` have a field `{name}`", mend)
+        if owners:
+            found[name] = getattr(owners[0], name)
+    return found
+
+
+def _check_source(trace: Trace, shape: type[BaseModel], source: object) -> None:
+    if not _fields_of(source):
+        tp = spell(node_of(source).type) if isinstance(source, Symbol) else type(source).__name__
+        what = f"`{shape.__name__}.of` takes models, and gets `{tp}`"
+        raise trace.fail(what, "name the field it is for: `field=value`; for a list use each(items, fn)")
+
+
+def _fields_of(source: object) -> frozenset[str]:
+    types = members(without_none(node_of(source).type)) if isinstance(source, Symbol) else (type(source),)
+    known = [frozenset(fields(tp)) if is_model(tp) else frozenset[str]() for tp in types]
+    return frozenset.intersection(*known) if known else frozenset()
+
+
+def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> graph.Build:
+    known = fields(shape)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        what = f"`{shape.__name__}` has no field `{unknown[0]}`"
+        raise trace.fail(what, f"its fields are {', '.join(known)}")
+    missing = [name for name, info in shape.model_fields.items() if info.is_required() and name not in values]
+    if missing:
+        listed = ", ".join(f"`{name}`" for name in missing)
+        what = f"`{shape.__name__}` gets no value for {listed}"
+        raise trace.fail(what, f"name it: `{missing[0]}=...`, or give it a default")
+    ordered = {name: lift(values[name]) for name in known if name in values}
+    for name, node in ordered.items():
+        _check_field(trace, shape, name, node)
+    return trace.add(graph.Build, shape, shape=shape, names=tuple(ordered), values=tuple(ordered.values()))
+
+
+def _check_field(trace: Trace, shape: type[BaseModel], name: str, node: graph.Node) -> None:
+    wanted: Type = fields(shape)[name]
+    if fits(node.type, wanted):
+        return
+    what = f"`{shape.__name__}.{name}` is `{spell(wanted)}`, and gets `{spell(node.type)}`"
+    if is_nullable(node.type) and fits(without_none(node.type), wanted):
+        raise trace.fail(what, f"declare it `{spell(wanted)} | None`, or give or_else(value, default)")
+    if is_model(without_none(node.type)) and is_model(without_none(wanted)):
+        raise trace.fail(what, f"shape it: `{spell(without_none(wanted))}.of(...)`")
+    raise trace.fail(what, "make the types agree, or convert it in a @derived function")

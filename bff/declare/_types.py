@@ -1,0 +1,309 @@
+"""What is known of a symbolic value's type, and what fits where."""
+
+import collections.abc
+import dataclasses
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Never,
+    NewType,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from pydantic import BaseModel
+from typing_extensions import TypeAliasType, get_protocol_members, is_protocol, is_typeddict
+
+Type: TypeAlias = Any
+"""A type as Python spells it: a class, or a form of `typing`."""
+
+SEQUENCES = frozenset({list, tuple, collections.abc.Sequence, collections.abc.Collection, collections.abc.Iterable})
+MAPPINGS = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
+
+
+def unwrap(tp: Type) -> Type:
+    """
+    Strip what does not change which values there are: `Annotated`, type aliases, `NewType`, `TypeVar` bounds.
+
+    >>> unwrap(Annotated[int, "metres"])
+    <class 'int'>
+    """
+    while True:
+        if get_origin(tp) is Annotated:
+            tp = get_args(tp)[0]
+        elif isinstance(tp, TypeAliasType):
+            tp = tp.__value__
+        elif isinstance(tp, NewType):
+            tp = tp.__supertype__
+        elif isinstance(tp, TypeVar):
+            tp = union(tp.__constraints__) if tp.__constraints__ else tp.__bound__ or object
+        else:
+            return type(None) if tp is None else tp
+
+
+def members(tp: Type) -> tuple[Type, ...]:
+    """Return what a union is made of; anything else is a union of itself."""
+    tp = unwrap(tp)
+    if get_origin(tp) in (Union, types.UnionType):
+        return tuple(dict.fromkeys(inner for arg in get_args(tp) for inner in members(arg)))
+    return (tp,)
+
+
+def union(parts: Iterable[Type]) -> Type:
+    """Return the union of types, without those that say nothing (`Never`)."""
+    flat = dict.fromkeys(inner for part in parts for inner in members(part))
+    flat.pop(Never, None)
+    return Union[tuple(flat)] if flat else Never
+
+
+def is_nullable(tp: Type) -> bool:
+    """Say whether `None` is one of the values."""
+    return any(part in (type(None), Any, object) for part in members(tp))
+
+
+def without_none(tp: Type) -> Type:
+    """Return the type less `None`."""
+    return union(part for part in members(tp) if part is not type(None))
+
+
+def nullable_if(condition: bool, tp: Type) -> Type:  # noqa: FBT001 - reads as a sentence where it is used
+    """Return `tp | None` where the condition holds, else `tp`."""
+    return union((tp, None)) if condition else tp
+
+
+def spell(tp: Type) -> str:
+    """
+    Write a type as a user would.
+
+    >>> spell(Union[list[int], None])
+    'list[int] | None'
+    """
+    tp = unwrap(tp)
+    if tp is type(None):
+        return "None"
+    origin, args = get_origin(tp), get_args(tp)
+    if origin in (Union, types.UnionType):
+        return " | ".join(spell(part) for part in members(tp))
+    if origin is Literal:
+        return f"Literal[{', '.join(repr(arg) for arg in args)}]"
+    if origin is not None:
+        inner = ", ".join("..." if arg is Ellipsis else spell(arg) for arg in args)
+        return f"{getattr(origin, '__name__', origin)}[{inner}]"
+    return str(getattr(tp, "__name__", tp))
+
+
+def element(tp: Type) -> Type | None:
+    """Return the type of the items of a sequence, or `None` where it is none."""
+    tp = unwrap(tp)
+    origin = get_origin(tp) or tp
+    if origin not in SEQUENCES:
+        return None
+    args = [arg for arg in get_args(tp) if arg is not Ellipsis]
+    return union(args) if args else object
+
+
+def mapping_value(tp: Type) -> Type | None:
+    """Return the type of the values of a mapping, or `None` where it is none."""
+    tp = unwrap(tp)
+    if (get_origin(tp) or tp) not in MAPPINGS:
+        return None
+    args = get_args(tp)
+    return args[1] if args else object
+
+
+def is_model(tp: Type) -> bool:
+    """Say whether a type has fields that we know of."""
+    return isinstance(tp, type) and (issubclass(tp, BaseModel) or dataclasses.is_dataclass(tp))
+
+
+def fields(tp: Type) -> Mapping[str, Type]:
+    """Return the fields of a model and their types, in their order."""
+    if issubclass(tp, BaseModel):
+        return {name: info.annotation for name, info in tp.model_fields.items()}
+    return {field.name: field.type for field in dataclasses.fields(tp)}
+
+
+def protocol_members(tp: Type) -> Mapping[str, Type] | None:
+    """Return what a `Protocol` asks for, read-only, by name; `None` for anything that is no protocol."""
+    if not (isinstance(tp, type) and is_protocol(tp)):
+        return None
+    hints = get_type_hints(tp)
+    asked: dict[str, Type] = {}
+    for name in sorted(get_protocol_members(tp)):
+        declared = inspect.getattr_static(tp, name, None)
+        getter = declared.fget if isinstance(declared, property) else None
+        asked[name] = get_type_hints(getter).get("return", object) if getter else hints.get(name, Callable)
+    return asked
+
+
+def typed_keys(tp: Type) -> Mapping[str, Type] | None:
+    """Return the keys of a `TypedDict` and their types, or `None` where it is none."""
+    tp = unwrap(tp)
+    return cast("Mapping[str, Type]", tp.__annotations__) if is_typeddict(tp) else None
+
+
+def type_of_constant(value: object) -> Type:
+    """
+    Return the narrowest type that we know for a real value.
+
+    >>> spell(type_of_constant([1, None]))
+    'list[Literal[1] | None]'
+    """
+    if value is None:
+        return type(None)
+    if isinstance(value, (str, bytes, bool, int, Enum)):
+        return Literal[value]
+    if isinstance(value, (list, tuple)):
+        items = cast("Iterable[object]", value)
+        return list[union(type_of_constant(item) for item in items)]  # type: ignore[misc]
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[object, object]", value)
+        key = union(type_of_constant(item) for item in entries)
+        return dict[key, union(type_of_constant(item) for item in entries.values())]  # type: ignore[misc,valid-type]
+    return type(value)
+
+
+def fits(source: Type, target: Type) -> bool:
+    """
+    Say whether every value of `source` may stand where `target` is promised.
+
+    What mypy would accept, plus `int` to `float`, a `Literal` to its base type, and items of sequences and
+    mappings by the same rules (they are read, never written). Nothing is parsed: `str` never becomes `Decimal`.
+    """
+    wanted = members(target)
+    return any(part in (Any, object) for part in wanted) or all(
+        any(_member_fits(part, other) for other in wanted) for part in members(source)
+    )
+
+
+def _member_fits(source: Type, target: Type) -> bool:
+    if source is target or source is Never or source == target:
+        return True
+    if get_origin(source) is Literal:
+        return all(_literal_fits(value, target) for value in get_args(source))
+    item, wanted = element(source), element(target)
+    if item is not None or wanted is not None:
+        return item is not None and wanted is not None and _sequence_fits(source, target) and fits(item, wanted)
+    value, wanted = mapping_value(source), mapping_value(target)
+    if value is not None or wanted is not None:
+        return value is not None and wanted is not None and _keys_fit(source, target) and fits(value, wanted)
+    if target is float and source is int:
+        return True
+    asked = protocol_members(target)
+    if asked is not None and is_model(source):
+        known = fields(source)
+        return all(name in known and fits(known[name], tp) for name, tp in asked.items())
+    return isinstance(source, type) and isinstance(target, type) and issubclass(source, target)
+
+
+def _literal_fits(value: object, target: Type) -> bool:
+    if get_origin(target) is Literal:
+        return any(value == other and type(value) is type(other) for other in get_args(target))
+    return _member_fits(type(value), target)
+
+
+def _sequence_fits(source: Type, target: Type) -> bool:
+    sort, wanted = get_origin(source) or source, get_origin(target) or target
+    return sort is wanted or wanted not in (list, tuple)
+
+
+def _keys_fit(source: Type, target: Type) -> bool:
+    keys, wanted = get_args(source), get_args(target)
+    return not wanted or not keys or fits(keys[0], wanted[0])
+
+
+def base_of(tp: Type) -> Type:
+    """Return a type with its literals widened to their classes."""
+    if get_origin(tp) is Literal:
+        return union(type(value) for value in get_args(tp))
+    return tp
+
+
+_NUMBERS = (int, float, Decimal)
+_ORDERED = (str, bytes, int, float, Decimal, date, datetime, time, timedelta)
+_ADDED: Mapping[tuple[Type, Type], Type] = {
+    (str, str): str,
+    (datetime, timedelta): datetime,
+    (timedelta, datetime): datetime,
+    (date, timedelta): date,
+    (timedelta, timedelta): timedelta,
+}
+_SUBTRACTED: Mapping[tuple[Type, Type], Type] = {
+    (datetime, datetime): timedelta,
+    (datetime, timedelta): datetime,
+    (date, timedelta): date,
+    (date, date): timedelta,
+    (timedelta, timedelta): timedelta,
+}
+
+
+def result_of(operator: str, left: Type, right: Type) -> Type | None:
+    """
+    Return the type that `left operator right` has for two types without `None`, or `None` where it has none.
+
+    >>> result_of("/", int, int)
+    <class 'float'>
+    """
+    pairs = [(base_of(a), base_of(b)) for a in members(left) for b in members(right)]
+    pairs = [(a, b) for wide_a, wide_b in pairs for a in members(wide_a) for b in members(wide_b)]
+    results = [_RULES[operator](operator, _plain(a), _plain(b)) for a, b in pairs]
+    return None if any(result is None for result in results) else union(results)
+
+
+def _plain(tp: Type) -> Type:
+    """Return the builtin that a class is for arithmetic: an `IntEnum` is an `int`, a `StrEnum` a `str`."""
+    if not isinstance(tp, type):
+        return tp
+    return next((base for base in (bool, int, float, str, Decimal) if issubclass(tp, base)), tp)
+
+
+def _arithmetic(operator: str, left: Type, right: Type) -> Type | None:
+    left, right = (int if side is bool else side for side in (left, right))
+    if left in _NUMBERS and right in _NUMBERS:
+        if Decimal in (left, right):
+            return None if float in (left, right) else Decimal
+        return float if float in (left, right) or operator == "/" else int
+    table = {"+": _ADDED, "-": _SUBTRACTED}.get(operator, {})
+    item, other = element(left), element(right)
+    if operator == "+" and item is not None and other is not None:
+        return list[union((item, other))]  # type: ignore[misc]
+    return table.get((left, right))
+
+
+def _logic(_: str, left: Type, right: Type) -> Type | None:
+    if left is bool and right is bool:
+        return bool
+    return int if left in (int, bool) and right in (int, bool) else None
+
+
+def _order(_: str, left: Type, right: Type) -> Type | None:
+    left, right = (int if side is bool else side for side in (left, right))
+    if left in _NUMBERS and right in _NUMBERS:
+        return bool
+    return bool if left is right and left in _ORDERED else None
+
+
+def _equality(_: str, left: Type, right: Type) -> Type | None:
+    left, right = (int if side is bool else side for side in (left, right))
+    both_numbers = left in _NUMBERS and right in _NUMBERS
+    return bool if both_numbers or fits(left, right) or fits(right, left) else None
+
+
+_RULES: Mapping[str, Callable[[str, Type, Type], Type | None]] = {
+    **dict.fromkeys(("+", "-", "*", "/", "//", "%"), _arithmetic),
+    **dict.fromkeys(("&", "|"), _logic),
+    **dict.fromkeys(("<", "<=", ">", ">="), _order),
+    **dict.fromkeys(("==", "!="), _equality),
+}
