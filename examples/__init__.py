@@ -1,0 +1,1 @@
+"""Three BFFs over the same three services, and the services."""
