@@ -1,0 +1,45 @@
+"""Show in a browser's network panel which upstream calls an answer waited for."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+__all__ = ["SERVER_TIMING_HEADER", "Timing", "server_timing"]
+
+SERVER_TIMING_HEADER: Final = "Server-Timing"
+
+_NO_TOKEN = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
+
+
+class Timing(NamedTuple):
+    """How one call went: `start` and `duration` in seconds, the former counted from the request's own start."""
+
+    upstream: str
+    operation: str
+    start: float
+    duration: float
+    attempts: int = 1
+
+
+def server_timing(timings: Iterable[Timing], *, total: float) -> str:
+    """
+    Return the metrics of W3C Server Timing, in milliseconds, the whole request (`total` seconds) first.
+
+    `start` is a parameter of our own, which browsers skip.
+
+    >>> server_timing([Timing("catalog", "product", start=0.001, duration=0.0123, attempts=2)], total=0.02)
+    'total;dur=20.0, catalog.product;start=1.0;dur=12.3;desc="2 attempts"'
+    """
+    return ", ".join((f"total;dur={total * 1000:.1f}", *map(_metric, timings)))
+
+
+def _metric(timing: Timing) -> str:
+    again = f';desc="{timing.attempts} attempts"' if timing.attempts > 1 else ""
+    name = _name(timing.upstream, timing.operation)
+    return f"{name};start={timing.start * 1000:.1f};dur={timing.duration * 1000:.1f}{again}"
+
+
+@lru_cache(maxsize=1024)
+def _name(upstream: str, operation: str) -> str:
+    return _NO_TOKEN.sub("_", f"{upstream}.{operation}")
