@@ -56,8 +56,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """
-    Run `main` to its end in virtual time; raises `Deadlock` where it would wait for ever.
-    """
+    """Run `main` to its end in virtual time; raises `Deadlock` where it would wait for ever."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
