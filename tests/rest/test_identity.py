@@ -15,7 +15,7 @@ def test_an_id_that_came_with_the_request_is_kept(inbound: str) -> None:
     assert inbound == request_id(inbound)
 
 
-@pytest.mark.parametrize("inbound", [None, "", "x" * 129, "a b", "a\n", "\r\nx: y", 'a"b', "a,b", "a;b", "größe", "\0"])
+@pytest.mark.parametrize("inbound", [None, "", "x" * 129, "a b", "a\n", "\r\nx:y", 'a"b', "a,b", "a;b", "öl", "\0"])
 def test_an_id_unfit_for_a_header_or_a_log_line_is_replaced(inbound: str | None) -> None:
     assert re.fullmatch("[0-9a-f]{32}", request_id(inbound))
 
