@@ -1,0 +1,1 @@
+"""The BFF for shelf displays and other small devices."""

@@ -1,0 +1,1 @@
+"""The BFF for phones."""

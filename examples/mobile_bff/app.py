@@ -1,0 +1,78 @@
+"""Phones: a light card with one image that fits the screen."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bff import BFF, ClientProfile, Shape, derived, each, endpoint, optional
+from examples.services import Catalog, Inventory, Money, Reviews
+
+
+class ReviewLine(Shape):
+    rating: int
+    title: str
+
+
+class Hit(Shape):
+    id: int
+    name: str
+    price: Money
+    thumbnail: str | None
+
+
+class ProductCard(Hit):
+    in_stock: bool | None
+    reviews: list[ReviewLine]
+
+
+class Hits(Shape):
+    total: int
+    items: list[Hit]
+
+
+class Sized(Protocol):
+    """All that `fit` reads of an image, so all that is decoded."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+
+
+@derived
+def fit(images: Sequence[Sized], width: int) -> str | None:
+    """Return the smallest image that fills `width` pixels, else the widest there is."""
+    wide_enough = [image for image in images if image.width >= width]
+    if wide_enough:
+        return min(wide_enough, key=lambda image: image.width).url
+    return max(images, key=lambda image: image.width).url if images else None
+
+
+class Mobile(ClientProfile):
+    """Phones: small answers, a tight deadline."""
+
+    deadline = 0.8
+    expose = True
+    image_width = 640
+
+    @endpoint.get("/products/{product_id}")
+    def product(self, product_id: int) -> ProductCard:
+        product = Catalog.product(product_id)
+        stock = optional(Inventory.stock(product.sku))
+        reviews = optional(Reviews.of_product(product_id, limit=3), default=[])
+        return ProductCard.of(
+            product,
+            thumbnail=fit(product.images, self.image_width),
+            in_stock=stock.available > 0,
+            reviews=each(reviews, ReviewLine.of),
+        )
+
+    @endpoint.get("/search")
+    def search(self, q: str) -> Hits:
+        found = Catalog.search(q)
+        return Hits.of(
+            found,
+            items=each(found.items, lambda hit: Hit.of(hit, thumbnail=fit(hit.images, self.image_width))),
+        )
+
+
+app = BFF(Mobile)
