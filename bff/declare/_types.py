@@ -62,10 +62,17 @@ def members(tp: Type) -> tuple[Type, ...]:
 
 
 def union(parts: Iterable[Type]) -> Type:
-    """Return the union of types, without those that say nothing (`Never`)."""
+    """Return the union of types, less those that add nothing: `Never`, and `list[Never]` beside `list[int]`."""
     flat = dict.fromkeys(inner for part in parts for inner in members(part))
     flat.pop(Never, None)
-    return Union[tuple(flat)] if flat else Never
+    kept = [part for part in flat if not any(_is_covered(part, other) for other in flat)]
+    return Union[tuple(kept)] if kept else Never
+
+
+def _is_covered(part: Type, other: Type) -> bool:
+    """Say whether a container holds nothing that another kind of the same container does not."""
+    is_container = element(part) is not None or mapping_value(part) is not None
+    return is_container and part != other and _member_fits(part, other) and not _member_fits(other, part)
 
 
 def is_nullable(tp: Type) -> bool:

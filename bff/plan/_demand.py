@@ -1,0 +1,92 @@
+"""Work out backwards, from the answer, which parts of every value are needed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bff.declare import _graph as graph
+from bff.declare._graph import Node
+from bff.declare._tracing import Traced
+from bff.declare._types import Type, element, protocol_members, unwrap, without_none
+
+
+@dataclass(slots=True)
+class Demand:
+    """
+    What is needed of one value: all of it, or some fields, or something of its items; nothing but its being there.
+    """
+
+    is_whole: bool = False
+    fields: "dict[str, Demand]" = field(default_factory=lambda: dict[str, Demand]())
+    items: "Demand | None" = None
+
+    def merge(self, other: "Demand") -> None:
+        """Need what `other` needs too."""
+        self.is_whole = self.is_whole or other.is_whole
+        for name, part in other.fields.items():
+            self.fields.setdefault(name, Demand()).merge(part)
+        if other.items is not None:
+            self.items = self.items or Demand()
+            self.items.merge(other.items)
+
+    def of_items(self) -> "Demand":
+        """What is needed of every item, where this is the demand on a sequence."""
+        return WHOLE if self.is_whole else self.items or Demand()
+
+
+WHOLE = Demand(is_whole=True)
+
+
+def demand(traced: Traced) -> Mapping[int, Demand]:
+    """
+    Return the demand on every node that the answer needs, by its id.
+
+    Nodes are in the order of their creation, so going through them in reverse meets every user of a value before
+    the value. What is not in the result is not needed: a call that is not in it is never made.
+    """
+    needed: dict[int, Demand] = {traced.answer.id: Demand(is_whole=True)}
+    sources = {node.item.id: node.items for node in traced.nodes if isinstance(node, graph.Each)}
+
+    def need(node: Node, what: Demand) -> None:
+        needed.setdefault(node.id, Demand()).merge(what)
+
+    for node in reversed(traced.nodes):
+        if node.id in needed:
+            if isinstance(node, graph.Item):
+                need(sources[node.id], Demand(items=needed[node.id]))
+            for operand, what in _demands(node, needed[node.id]):
+                need(operand, what)
+    return needed
+
+
+def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
+    """Return what a node needs of its operands, given what is needed of itself."""
+    match node:
+        case graph.Attribute():
+            return [(node.base, Demand(fields={node.name: wanted}))]
+        case graph.Index():
+            return [(node.base, Demand(items=wanted))]
+        case graph.Slice():
+            return [(node.base, wanted)]
+        case graph.Optional() | graph.OrElse():
+            return [(node.value, wanted), (node.default, wanted)]
+        case graph.Each():
+            return [(node.body, wanted.of_items()), (node.items, Demand(items=Demand()))]
+        case graph.Listing():
+            return [(entry, wanted.of_items()) for entry in node.entries]
+        case graph.IsNone():
+            return [(node.value, Demand())]
+        case graph.Lifted():
+            hints = [node.function.hints[name] for name in node.function.signature.parameters]
+            return [(argument, _asked(hint)) for argument, hint in zip(node.arguments, hints, strict=True)]
+        case _:
+            return [(operand, WHOLE) for operand in node.operands]
+
+
+def _asked(hint: Type) -> Demand:
+    """Return what a parameter of a `@derived` function asks for: a `Protocol` just its properties."""
+    tp = unwrap(without_none(hint))
+    properties = protocol_members(tp)
+    if properties is not None:
+        return Demand(fields={name: _asked(part) for name, part in properties.items()})
+    item = element(tp)
+    return WHOLE if item is None else Demand(items=_asked(item))

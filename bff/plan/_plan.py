@@ -1,0 +1,183 @@
+"""The frozen `Plan`: everything about an endpoint that can be known before traffic."""
+
+import linecache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bff.declare import _graph as graph
+from bff.declare._endpoint import Endpoint
+from bff.declare._graph import Node
+from bff.declare._operation import Operation
+from bff.declare._tracing import Traced, trace
+from bff.plan._codecs import Decoder, build_decoder
+from bff.plan._demand import demand
+from bff.plan._schedule import Needs, Schedule, schedule
+from bff.plan._shapes import shape_facts
+from bff.plan._writer import Writer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedCall:
+    """
+    One upstream call of a plan.
+
+    It starts once every call in `needs` is settled, and fails where a `hard` one of them has. `inputs` computes its
+    arguments; `is_own` says that they come from this endpoint's own parameters alone.
+    """
+
+    number: int
+    operation: Operation[..., Any]
+    needs: Needs
+    is_required: bool
+    is_own: bool
+    decoder: Decoder
+    inputs: Callable[..., tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalPart:
+    """Response paths that take a default where one of the calls, by number, fails."""
+
+    paths: tuple[str, ...]
+    calls: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """
+    How an endpoint is answered.
+
+    `answer` computes the answer from what the calls brought, as data ready to be encoded; `dependents` says which
+    calls wait for a call; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
+    functions are kept during a request; `notes` say where pydantic is asked more than it would have to be.
+    """
+
+    endpoint: Endpoint
+    calls: tuple[PlannedCall, ...]
+    dependents: tuple[tuple[int, ...], ...]
+    optionals: tuple[OptionalPart, ...]
+    headers: tuple[str, ...]
+    slots: int
+    answer: Callable[..., Any]
+    source: str
+    notes: tuple[str, ...]
+
+
+def plan(endpoint: Endpoint) -> Plan:
+    """Trace an endpoint and plan it; raises `DeclarationError`."""
+    return plan_of(trace(endpoint))
+
+
+def plan_of(traced: Traced) -> Plan:
+    """Return the plan for a graph."""
+    needed = demand(traced)
+    scheduled = schedule(traced, needed)
+    live = [node for node in traced.nodes if node.id in needed]
+    shared = _shared(live)
+    source, functions = _code(traced, scheduled, shared)
+    calls = tuple(
+        PlannedCall(
+            number,
+            call.operation,
+            scheduled.inputs(number),
+            number in scheduled.required,
+            not any(_has_call(argument) for argument in call.arguments),
+            build_decoder(call.type, needed[call.id]),
+            functions[f"inputs_{number}"],
+        )
+        for number, call in enumerate(scheduled.calls)
+    )
+    return Plan(
+        traced.endpoint,
+        calls,
+        tuple(tuple(call.number for call in calls if number in call.needs.settled) for number in range(len(calls))),
+        tuple(_optionals(traced, scheduled)),
+        tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),
+        len(shared),
+        functions["answer"],
+        source,
+        tuple(_notes(live, calls)),
+    )
+
+
+def _shared(live: Sequence[Node]) -> list[int]:
+    """Return the `@derived` results that have several users: they are computed once for a request."""
+    users: dict[int, int] = {}
+    for operand in (operand for node in live for operand in node.operands):
+        users[operand.id] = users.get(operand.id, 0) + 1
+    return [node.id for node in live if isinstance(node, graph.Lifted) and not node.scope and users.get(node.id, 0) > 1]
+
+
+def _code(
+    traced: Traced, scheduled: Schedule, shared: Sequence[int]
+) -> tuple[str, Mapping[str, Callable[..., Any]]]:
+    """Write, compile and register the functions of a plan, so that tracebacks show them."""
+    writer = Writer(scheduled, shared)
+    parts = [
+        writer.function(f"inputs_{number}", call.arguments, certain=_certain(scheduled, number), is_answer=False)
+        for number, call in enumerate(scheduled.calls)
+    ]
+    answer = writer.function("answer", [traced.answer], certain=scheduled.required, is_answer=True)
+    endpoint = traced.endpoint
+    head = f"# {endpoint.title}: {endpoint.where}\n"
+    source = head + "\n\n\n".join([*parts, answer]) + "\n"
+    file = f"<bff plan {endpoint.where}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    names = dict(writer.names)
+    exec(compile(source, file, "exec"), names)  # noqa: S102 - the text is ours, made from the graph alone
+    return source, {name: value for name, value in names.items() if callable(value)}  # type: ignore[misc]
+
+
+def _certain(scheduled: Schedule, number: int) -> frozenset[int]:
+    return scheduled.certain(scheduled.inputs(number).hard)
+
+
+def _has_call(node: Node) -> bool:
+    return isinstance(node, graph.Call) or any(_has_call(operand) for operand in node.operands)
+
+
+def _optionals(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:
+    """Yield what may be missing, with the paths in the answer that then take a default, in the answer's order."""
+    places: dict[int, dict[str, None]] = {}
+    nodes: dict[int, graph.Optional] = {}
+    for node, path in _places(traced.answer, (), set()):
+        nodes[node.id] = node
+        places.setdefault(node.id, {})[".".join(path) or "*"] = None
+    for number, node in nodes.items():
+        doubtful = scheduled.certain(scheduled.needs[node.value.id].hard) - scheduled.required
+        yield OptionalPart(tuple(places[number]), tuple(sorted(doubtful)))
+
+
+def _places(
+    node: Node, path: tuple[str, ...], seen: set[tuple[int, tuple[str, ...]]]
+) -> Iterator[tuple[graph.Optional, tuple[str, ...]]]:
+    """Yield every `optional` that a part of the answer is made from, with the path of that part."""
+    if (node.id, path) in seen:
+        return
+    seen.add((node.id, path))
+    match node:
+        case graph.Build():
+            facts = shape_facts(node)
+            for name, value in zip(node.names, node.values, strict=True):
+                yield from _places(value, (*path, facts.keys[name]), seen)
+        case graph.Each():
+            yield from _places(node.items, path, seen)
+            yield from _places(node.body, (*path, "*"), seen)
+        case graph.Optional():
+            yield node, path
+            yield from _places(node.value, path, seen)
+            yield from _places(node.default, path, seen)
+        case _:
+            for operand in node.operands:
+                yield from _places(operand, path, seen)
+
+
+def _notes(live: Sequence[Node], calls: Sequence[PlannedCall]) -> Iterator[str]:
+    for node in live:
+        if isinstance(node, graph.Build):
+            facts = shape_facts(node)
+            if facts.reason:
+                yield f"{facts.shape.__name__} is validated by pydantic for every request: {facts.reason}"
+    for call in calls:
+        yield from (f"{call.operation.full_name}: {reason}" for reason in call.decoder.reasons)

@@ -1,0 +1,41 @@
+"""The few functions that generated code calls."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from bff._unset import UNSET
+from bff.errors import ContractViolation
+
+T = TypeVar("T")
+
+
+def at(values: Any, key: int | str) -> Any:
+    """Return one item of a sequence or a mapping, `None` where there is none."""
+    if isinstance(values, Mapping):
+        return values.get(key)
+    sequence: Sequence[Any] = values
+    return sequence[key] if isinstance(key, int) and -len(sequence) <= key < len(sequence) else None
+
+
+def need(value: T | None, place: str, source: str) -> T:
+    """Return a value; raises `ContractViolation` where it is missing and has to be there."""
+    if value is None:
+        upstream, _, operation = source.rpartition(".")
+        message = f"nothing there for {place}, which cannot be null"
+        raise ContractViolation(message, upstream=upstream or source, operation=operation if upstream else "")
+    return value
+
+
+def build(shape: type[BaseModel], values: dict[str, Any]) -> BaseModel:
+    """Validate a Shape; raises `ContractViolation` where the values break its own rules."""
+    try:
+        return shape.model_validate(values, by_name=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in (shape.__name__, *first["loc"]))
+        raise ContractViolation(f"{place}: {first['msg']}", upstream="answer", operation=shape.__name__) from error
+
+
+NAMES: Mapping[str, object] = {"at": at, "need": need, "build": build, "UNSET": UNSET}

@@ -1,0 +1,273 @@
+"""Write readable Python for the expressions of a graph."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bff.declare import _graph as graph
+from bff.declare._graph import Node
+from bff.declare._types import Type, is_nullable, spell
+from bff.plan import _runtime
+from bff.plan._schedule import Schedule
+from bff.plan._shapes import ShapeFacts, shape_facts
+
+_ATOM = re.compile(r"[A-Za-z_]\w*(\[\w+\])?|-?\d+|None|True|False|\[\]")
+
+
+@dataclass(slots=True)
+class Block:
+    """
+    Lines at one depth, and the names that hold values there; an inner block sees the names of the outer one.
+
+    `item` is the id of the `each` item that the block goes through, where it is the body of a loop.
+    """
+
+    depth: int
+    lines: list[str]
+    names: dict[tuple[int, bool], str] = field(default_factory=lambda: dict[tuple[int, bool], str]())
+    outer: "Block | None" = None
+    item: int | None = None
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        self.lines.append("    " * self.depth + line)
+
+    def inner(self) -> "Block":
+        """Return a block one deeper, written to the same lines."""
+        return Block(self.depth + 1, self.lines, dict(self.names), self)
+
+    def loop(self, item: int) -> "Block":
+        """Return the body of a loop, with lines of its own until it is known whether there are any."""
+        return Block(self.depth + 1, [], dict(self.names), self, item)
+
+    def home(self, node: Node) -> "Block":
+        """Return the block where a value is best computed: outside of the loops that it does not depend on."""
+        block = self
+        while block.outer is not None and block.item is not None and block.item not in node.scope:
+            block = block.outer
+        return block
+
+
+class Writer:
+    """
+    Writes functions of the values that a request brings.
+
+    `v` holds the answers of the calls, `f` their failures, `p` the parameters, `x` what else the request says,
+    `m` what `@derived` functions returned that more than one function uses.
+    """
+
+    def __init__(self, calls: Schedule, shared: Sequence[int]) -> None:
+        self.names: dict[str, object] = dict(_runtime.NAMES)
+        self._calls = calls
+        self._shared = {node: slot for slot, node in enumerate(shared)}
+        self._uses: Mapping[int, int] = {}
+        self._certain: frozenset[int] = frozenset()
+
+    def function(self, name: str, roots: Sequence[Node], *, certain: Iterable[int], is_answer: bool) -> str:
+        """
+        Return the text of a function that computes `roots`.
+
+        `certain` are the calls that have succeeded when it runs. The answer of an endpoint is written as plain data
+        ready to be encoded, anything else as the values themselves.
+        """
+        self._uses, self._certain = _count(roots), frozenset(certain)
+        block = Block(1, [f"def {name}(v, f, p, x, m):"])
+        codes = [self._value(root, block, is_data=is_answer) for root in roots]
+        result = codes[0] if is_answer else f"({''.join(f'{code}, ' for code in codes)})"
+        block.write(f"return {result}")
+        return "\n".join(block.lines)
+
+    def hold(self, value: object, hint: str) -> str:
+        """Return a name by which the code can use an object."""
+        stem = re.sub(r"\W", "_", hint)
+        name, number = stem, 2
+        while name in self.names and self.names[name] is not value:
+            name, number = f"{stem}_{number}", number + 1
+        self.names[name] = value
+        return name
+
+    def required(self, code: str, node: Node, wanted: Type, place: str) -> str:
+        """Guard a value that may be missing at run time, where the type says it may not."""
+        if not node.is_absent or is_nullable(wanted):
+            return code
+        hard = sorted(self._calls.needs[node.id].hard)
+        operation = self._calls.calls[hard[0]].operation if hard else None
+        source = operation.full_name if operation else "the request"
+        return f"need({code}, {place!r}, {source!r})"
+
+    def _value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
+        key = (node.id, is_data)
+        if key in block.names:
+            return block.names[key]
+        home = block.home(node)
+        if home is not block:
+            code = self._bind(node, self._value(node, home, is_data=is_data), home, key)
+            block.names[key] = code
+            return code
+        code = self._write(node, block, is_data=is_data)
+        return self._bind(node, code, block, key) if self._uses.get(node.id, 1) > 1 else code
+
+    def _bind(self, node: Node, code: str, block: Block, key: tuple[int, bool]) -> str:
+        if _ATOM.fullmatch(code):
+            return code
+        name = f"d{node.id}" if key[1] else f"n{node.id}"
+        if code != name:
+            block.write(f"{name} = {code}")
+        block.names[key] = name
+        return name
+
+    def _atom(self, node: Node, block: Block) -> str:
+        """Return a name for a value that is looked at more than once."""
+        return self._bind(node, self._value(node, block), block, (node.id, False))
+
+    def _write(self, node: Node, block: Block, *, is_data: bool) -> str:  # noqa: C901, PLR0911 - one line for each kind
+        match node:
+            case graph.Param():
+                return f"p[{node.name!r}]"
+            case graph.Header():
+                return f"x.header({node.name!r})"
+            case graph.Now():
+                return "x.now"
+            case graph.Constant():
+                return self._constant(node.value)
+            case graph.Call():
+                return f"v[{self._calls.number(node)}]"
+            case graph.Item():
+                return f"i{node.id}"
+            case graph.Attribute():
+                return self._guarded(node.base, block, f"{{}}.{node.name}")
+            case graph.Index():
+                return self._guarded(node.base, block, f"at({{}}, {node.key!r})")
+            case graph.Slice():
+                bounds = ":".join("" if bound is None else str(bound) for bound in (node.start, node.stop, node.step))
+                return self._guarded(node.base, block, f"{{}}[{bounds.removesuffix(':')}]")
+            case graph.Binary():
+                return self._binary(node, block)
+            case graph.Not():
+                return self._guarded(node.value, block, "not {}")
+            case graph.IsNone():
+                return f"({self._value(node.value, block)} is None)"
+            case graph.OrElse():
+                return self._or_else(node, block, is_data=is_data)
+            case graph.Optional():
+                return self._optional(node, block, is_data=is_data)
+            case graph.Each():
+                return self._each(node, block, is_data=is_data)
+            case graph.Listing():
+                return f"[{', '.join(self._value(entry, block, is_data=is_data) for entry in node.entries)}]"
+            case graph.Build():
+                return self._build(node, block, is_data=is_data)
+            case graph.Lifted():
+                return self._lifted(node, block)
+            case _:  # pragma: no cover - every kind of node stands above
+                raise AssertionError(node)
+
+    def _constant(self, value: object) -> str:
+        if value is None or isinstance(value, (bool, int, str)) and type(value) in (bool, int, str):
+            return repr(value)
+        return "[]" if value == [] else self.hold(value, f"K_{type(value).__name__}")
+
+    def _guarded(self, base: Node, block: Block, form: str) -> str:
+        """Apply `form` to a value, passing `None` on where it may be one."""
+        if not _may_be_none(base):
+            return form.format(self._value(base, block))
+        name = self._atom(base, block)
+        return f"(None if {name} is None else {form.format(name)})"
+
+    def _binary(self, node: graph.Binary, block: Block) -> str:
+        operands = (node.left, node.right)
+        codes = [self._atom(side, block) if _may_be_none(side) else self._value(side, block) for side in operands]
+        guards = [f"{code} is None" for code, side in zip(codes, operands, strict=True) if _may_be_none(side)]
+        code = f"{codes[0]} {node.operator} {codes[1]}"
+        return f"(None if {' or '.join(guards)} else {code})" if guards else f"({code})"
+
+    def _or_else(self, node: graph.OrElse, block: Block, *, is_data: bool) -> str:
+        value = self._bind(node.value, self._value(node.value, block, is_data=is_data), block, (node.value.id, is_data))
+        default = self._value(node.default, block, is_data=is_data)
+        return f"({default} if {value} is None else {value})"
+
+    def _optional(self, node: graph.Optional, block: Block, *, is_data: bool) -> str:
+        doubtful = sorted(self._calls.certain(self._calls.needs[node.value.id].hard) - self._certain)
+        if not doubtful:
+            return self._value(node.value, block, is_data=is_data)
+        name = f"{'d' if is_data else 'n'}{node.id}"
+        block.write(f"if {' and '.join(f'f[{number}] is None' for number in doubtful)}:")
+        outside, self._certain = self._certain, self._certain | frozenset(doubtful)
+        taken = block.inner()
+        taken.write(f"{name} = {self._value(node.value, taken, is_data=is_data)}")
+        self._certain = outside
+        block.write("else:")
+        other = block.inner()
+        other.write(f"{name} = {self._value(node.default, other, is_data=is_data)}")
+        block.names[node.id, is_data] = name
+        return name
+
+    def _each(self, node: graph.Each, block: Block, *, is_data: bool) -> str:
+        items, name = self._value(node.items, block), f"{'d' if is_data else 'n'}{node.id}"
+        if _may_be_none(node.items):
+            items = self._bind(node.items, items, block, (node.items.id, False))
+        loop = block.loop(node.item.id)
+        code = self._value(node.body, loop, is_data=is_data)
+        code = self.required(code, node.body, node.body.type, "an item of a list")
+        if not loop.lines:
+            listed = f"[{code} for i{node.item.id} in {items}]"
+            return f"(None if {items} is None else {listed})" if _may_be_none(node.items) else listed
+        block.write(f"{name} = None if {items} is None else []" if _may_be_none(node.items) else f"{name} = []")
+        block.write(f"for i{node.item.id} in {items}{' or ()' if _may_be_none(node.items) else ''}:")
+        loop.write(f"{name}.append({code})")
+        block.lines += loop.lines
+        return name
+
+    def _build(self, node: graph.Build, block: Block, *, is_data: bool) -> str:
+        facts = shape_facts(node)
+        codes = {name: self._field(facts, name, value, block, is_data=is_data) for name, value in node_fields(node)}
+        if is_data and facts.is_plain:
+            codes.update({name: self._constant(value) for name, value in facts.defaults.items() if name not in codes})
+            entries = [f"{facts.keys[name]!r}: {codes[name]}" for name in facts.keys if name in codes]
+            return f"{{{', '.join(entries)}}}"
+        shape = self.hold(node.shape, node.shape.__name__)
+        return f"build({shape}, {{{', '.join(f'{name!r}: {code}' for name, code in codes.items())}}})"
+
+    def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
+        code = self._value(value, block, is_data=is_data and facts.is_plain)
+        return self.required(code, value, facts.types[name], f"{facts.shape.__name__}.{name}")
+
+    def _lifted(self, node: graph.Lifted, block: Block) -> str:
+        function = node.function
+        name = self.hold(function.function, function.function.__name__)
+        slot = self._shared.get(node.id)
+        inner = block if slot is None else block.inner()
+        if slot is not None:
+            block.write(f"if m[{slot}] is UNSET:")
+        arguments: list[str] = []
+        for parameter, argument in zip(function.signature.parameters.values(), node.arguments, strict=True):
+            place = f"{function.function.__name__}({parameter.name}: {spell(function.hints[parameter.name])})"
+            code = self._value(argument, inner)
+            code = self.required(code, argument, function.hints[parameter.name], place)
+            arguments.append(f"{parameter.name}={code}" if parameter.kind is parameter.KEYWORD_ONLY else code)
+        code = f"{name}({', '.join(arguments)})"
+        if slot is None:
+            return code
+        inner.write(f"m[{slot}] = {code}")
+        return f"m[{slot}]"
+
+
+def node_fields(node: graph.Build) -> Iterable[tuple[str, Node]]:
+    """Return the fields of a Shape and their values."""
+    return zip(node.names, node.values, strict=True)
+
+
+def _may_be_none(node: Node) -> bool:
+    return node.is_absent or is_nullable(node.type)
+
+
+def _count(roots: Sequence[Node]) -> Mapping[int, int]:
+    """Count how often each value is used by what these roots are made of; a call's inputs are not its users."""
+    uses: dict[int, int] = {}
+    waiting = [*roots]
+    while waiting:
+        node = waiting.pop()
+        uses[node.id] = uses.get(node.id, 0) + 1
+        if uses[node.id] == 1 and not isinstance(node, graph.Call):
+            waiting += node.operands
+    return uses
