@@ -93,7 +93,10 @@ class UpstreamError(_CallError):
 
     `upstream` and `operation` are names, `attempts` counts all tries made, `cause` is one token
     (`"timeout"`, `"unreachable"`, `"status"`, `"not-found"`, `"contract"`, ...) as clients see it.
+    `sent` is `False` where the upstream provably never saw the request, which is then safe to repeat.
     """
+
+    sent = True
 
 
 class UpstreamTimeout(UpstreamError):

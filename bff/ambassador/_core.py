@@ -3,7 +3,10 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from bff.ambassador._timer import Alarm
 
 __all__ = ["Context", "Layer", "Request", "Response", "Send", "Wire"]
 
@@ -43,7 +46,8 @@ class Context:
     What the layers need to know about the call around a request, and what they say of it.
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`.
-    `attempts` is written by the layers: how many tries have been started.
+    `attempts` and `limit` are written by the layers: how many tries have been started, and the alarm that
+    rings when the call's time is up.
     """
 
     upstream: str
@@ -51,6 +55,7 @@ class Context:
     deadline: float | None = None
     request_id: str = ""
     attempts: int = field(default=0, kw_only=True)
+    limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
 
 
 Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]

@@ -1,0 +1,163 @@
+"""Stop calling an upstream that is down; let a few probes through before trusting it again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from bff.policy import CircuitBreaker
+
+__all__ = ["Breaker", "State"]
+
+State: TypeAlias = Literal["closed", "open", "half-open"]
+
+_BUCKETS: Final = 10
+_JITTER: Final = 0.1  # of a grown cooldown, so that many processes do not probe in step
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What ended within one tenth of the window."""
+
+    calls: int = 0
+    failed: int = 0
+    slow: int = 0
+
+
+class Breaker:
+    """
+    Decide whether a try may pass, from how those of the last `window` seconds ended.
+
+    Pure: it reads no clock and never waits; callers say what time it is. The window is ten buckets with running
+    totals, so that a verdict costs the same however many came before it.
+    """
+
+    __slots__ = (
+        "_bucket", "_buckets", "_cooldown", "_epoch", "_generation", "_on_change", "_passed", "_policy", "_probing",
+        "_random", "_retry_at", "_totals", "_width", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        policy: CircuitBreaker,
+        *,
+        random: Callable[[], float],
+        on_change: Callable[[State, State], None],
+    ) -> None:
+        self.state: State = "closed"
+        self._policy = policy
+        self._random = random
+        self._on_change = on_change
+        self._width = policy.window / _BUCKETS
+        self._generation = 0
+        self._cooldown = policy.cooldown
+        self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
+        self._probing = 0
+        self._passed = 0
+        self._forget()
+
+    @property
+    def calls(self) -> int:
+        """How many verdicts the window holds."""
+        return self._totals.calls
+
+    @property
+    def failure_rate(self) -> float:
+        """The share of them that were failures, 0 where there are none."""
+        return self._totals.failed / self._totals.calls if self._totals.calls else 0.0
+
+    def admit(self, now: float) -> int | None:
+        """
+        Return a permit to hand back to `record()`, or `None` to refuse.
+        """
+        if self.state == "closed":
+            return self._generation
+        if now >= self._retry_at:
+            # Either the cooldown is over, or probes went out and never came back: their permits have run out.
+            self._probing = self._passed = 0
+            self._change("half-open")
+        elif self.state == "open" or self._probing + self._passed >= self._policy.probes:
+            return None
+        self._probing += 1
+        self._retry_at = now + self._cooldown
+        return self._generation
+
+    def retry_after(self, now: float) -> float:
+        """Return the seconds after which asking again makes sense."""
+        return max(self._retry_at - now, 0.0)
+
+    def record(self, permit: int, *, ok: bool | None, slow: bool, now: float) -> None:
+        """
+        Take the verdict on an admitted try: `ok=None` is none, as of a try that was cancelled.
+        """
+        # A verdict on a try that was admitted before the last change of state is stale.
+        if permit != self._generation:
+            return
+        if self.state == "closed":
+            if ok is not None:
+                self._count(ok=ok, slow=slow, now=now)
+            return
+        self._probing -= 1
+        if ok is None:
+            return
+        if not ok or (slow and self._policy.slow_call is not None):
+            self._open(now)
+            return
+        self._passed += 1
+        if self._passed >= self._policy.probes:
+            self._cooldown = self._policy.cooldown
+            self._forget()
+            self._change("closed")
+
+    def _count(self, *, ok: bool, slow: bool, now: float) -> None:
+        epoch = int(now / self._width)
+        if epoch != self._epoch:
+            self._turn(epoch)
+        bucket, totals = self._bucket, self._totals
+        bucket.calls += 1
+        totals.calls += 1
+        if ok and not slow:
+            return
+        bucket.failed += not ok
+        totals.failed += not ok
+        bucket.slow += slow
+        totals.slow += slow
+        policy, calls = self._policy, totals.calls
+        if calls >= policy.min_calls and (
+            totals.failed >= policy.failure_rate * calls
+            or (policy.slow_call is not None and totals.slow >= policy.slow_rate * calls)
+        ):
+            self._open(now)
+
+    def _turn(self, epoch: int) -> None:
+        """Forget the buckets that time has passed over, and begin a new one."""
+        for passed in range(max(self._epoch + 1, epoch - _BUCKETS + 1), epoch + 1):
+            old = self._buckets[passed % _BUCKETS]
+            self._totals.calls -= old.calls
+            self._totals.failed -= old.failed
+            self._totals.slow -= old.slow
+            self._buckets[passed % _BUCKETS] = _Bucket()
+        self._epoch = epoch
+        self._bucket = self._buckets[epoch % _BUCKETS]
+
+    def _forget(self) -> None:
+        self._totals = _Bucket()
+        self._buckets = [_Bucket() for _ in range(_BUCKETS)]
+        self._epoch = -_BUCKETS
+        self._bucket = self._buckets[0]
+
+    def _open(self, now: float) -> None:
+        # A breaker that opens again without having closed rests for twice as long.
+        if self.state == "half-open":
+            grown = min(self._cooldown * 2, self._policy.max_cooldown)
+            self._cooldown = grown
+            rest = grown * (1 - _JITTER * self._random())
+        else:
+            rest = self._cooldown
+        self._retry_at = now + rest
+        self._change("open")
+
+    def _change(self, after: State) -> None:
+        before, self.state = self.state, after
+        self._generation += 1
+        if before != after:
+            self._on_change(before, after)

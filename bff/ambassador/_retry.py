@@ -1,0 +1,166 @@
+"""Try again what failed, where that is safe and there is time and budget for it."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
+
+from bff.ambassador._budget import Budget
+from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._retry_after import retry_after
+from bff.errors import CircuitOpen, DeadlineExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from bff.events import AttemptFailed, Emitter
+from bff.policy import Retry
+
+__all__ = ["retrying"]
+
+# RFC 9110 section 9.2.2.
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+# Another try would be refused for the same reason.
+_FINAL: Final = (CircuitOpen, DeadlineExceeded)
+
+
+def is_repeatable(request: Request) -> bool:
+    """Say whether sending `request` twice does no more than sending it once."""
+    return request.method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name, _ in request.headers)
+
+
+class Retrier:
+    """
+    Decide after a failed try whether there is another one, and when.
+
+    tenacity's vocabulary without its engine: `when` and `wait` are asked in its order with its own
+    `RetryCallState`, which is built only once something has failed.
+    """
+
+    def __init__(
+        self,
+        policy: Retry,
+        *,
+        budget: Budget | None,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+        emitter: Emitter,
+    ) -> None:
+        self.policy = policy
+        self.budget = budget
+        self._statuses = frozenset(policy.statuses)
+        self._clock = clock
+        self._random = random
+        self._emitter = emitter if emitter.wants(AttemptFailed) else None
+        # Only what strategies may look at: it never runs.
+        self._retrying = AsyncRetrying(stop=stop_after_attempt(policy.attempts), wait=policy.wait)
+
+    def is_done(self, response: Response) -> bool:
+        """Say whether this answer needs no further thought, as nearly every answer does."""
+        return self.policy.when is None and response.status not in self._statuses
+
+    def begin(self, send: Send, request: Request, context: Context) -> RetryCallState:
+        """Return tenacity's record of a call whose first try has just ended."""
+        state = RetryCallState(self._retrying, cast("Callable[..., object]", send), (request, context), {})
+        state.start_time = self._clock()
+        return state
+
+    async def pause(self, state: RetryCallState, outcome: Response | Exception) -> float | None:
+        """
+        Return the seconds to wait before the next try, or `None` where there is to be none.
+        """
+        request, context = cast("tuple[Request, Context]", state.args)
+        self._set(state, outcome)
+        pause = None
+        if await self._wants(state, request, outcome):
+            pause = self._fit(self._wait(state, outcome), context)
+            if self.budget is not None and not self.budget.has_token():
+                pause = None
+        if self._emitter is not None and (isinstance(outcome, Exception) or outcome.status >= 500 or pause is not None):
+            cause = str(getattr(outcome, "cause", "error")) if isinstance(outcome, Exception) else "status"
+            self._emitter.emit(
+                AttemptFailed(context.upstream, context.operation, state.attempt_number, cause, retry_in=pause)
+            )
+        return pause
+
+    def _set(self, state: RetryCallState, outcome: Response | Exception) -> None:
+        if isinstance(outcome, Exception):
+            state.set_exception((type(outcome), outcome, outcome.__traceback__))
+        else:
+            state.set_result(outcome)
+        state.outcome_timestamp = self._clock()
+
+    async def _wants(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> bool:
+        if state.attempt_number >= self.policy.attempts or isinstance(outcome, _FINAL):
+            return False
+        is_unsent = isinstance(outcome, UpstreamError) and not outcome.sent
+        if not (is_unsent or is_repeatable(request)):
+            return False
+        if isinstance(outcome, Response) and outcome.status in self._statuses:
+            return True
+        if self.policy.when is None:
+            return isinstance(outcome, UpstreamTimeout | UpstreamUnreachable)
+        answer = self.policy.when(state)
+        return await cast("Awaitable[bool]", answer) if inspect.isawaitable(answer) else bool(answer)
+
+    def _wait(self, state: RetryCallState, outcome: Response | Exception) -> tuple[float, float]:
+        """Return the least and the preferred pause: an upstream's `Retry-After` is spread, never undercut."""
+        pause = max(float(self.policy.wait(state)), 0.0)
+        asked = retry_after(outcome.headers) if isinstance(outcome, Response) else None
+        if asked is None:
+            return pause, pause
+        if self.policy.max_retry_after is not None:
+            asked = min(asked, self.policy.max_retry_after)
+        return asked, max(pause, asked * (1 + self._random() / 2))
+
+    def _fit(self, pauses: tuple[float, float], context: Context) -> float | None:
+        """Return the preferred pause cut to what is left of the call's time, `None` where even the least is too long."""
+        least, preferred = pauses
+        if context.limit is None:
+            return preferred
+        left = context.limit.when - self._clock()
+        if preferred < left:
+            return preferred
+        return (least + left) / 2 if least < min(preferred, left) else None
+
+
+def retrying(retrier: Retrier) -> Layer:
+    """
+    Repeat what failed up to `attempts` times; the first try runs inline and costs nothing.
+
+    Whatever cannot be repeated ends as it ended: the last answer is returned, the last error raised.
+    """
+
+    def layer(send: Send) -> Send:
+        async def retried(request: Request, context: Context) -> Response:
+            if retrier.budget is not None:
+                retrier.budget.deposit()
+            try:
+                response = await send(request, context)
+            except Exception as error:  # noqa: BLE001 - raised again, unless there is another try
+                return await again(request, context, error)
+            return response if retrier.is_done(response) else await again(request, context, response)
+
+        async def again(request: Request, context: Context, outcome: Response | Exception) -> Response:
+            state = retrier.begin(send, request, context)
+            try:
+                while (pause := await retrier.pause(state, outcome)) is not None:
+                    await asyncio.sleep(pause)
+                    # Whoever slept at the same time may have used the budget up meanwhile.
+                    if retrier.budget is not None and not retrier.budget.withdraw():
+                        break
+                    state.idle_for += pause
+                    state.prepare_for_next_attempt()
+                    try:
+                        outcome = await send(request, context)
+                    except Exception as error:  # noqa: BLE001 - as above
+                        outcome = error
+                if isinstance(outcome, Exception):
+                    raise outcome
+                return outcome
+            finally:
+                # An exception that is kept refers to this frame, which refers to it: the collector's work.
+                state.outcome = None
+                del outcome
+
+        return retried
+
+    return layer
