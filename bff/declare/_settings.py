@@ -2,9 +2,10 @@
 
 import dataclasses
 import difflib
+import json
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias, cast
 
@@ -16,8 +17,6 @@ from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
 __all__ = ["FIELDS", "FieldSpec", "env_prefix", "from_environment", "layer", "near_miss", "resolve"]
 
 Path: TypeAlias = tuple[str, ...]
-Name: TypeAlias = Callable[[Path], str]
-"""Says how users call the setting at a path: `BFF_CATALOG__TIMEOUT__TOTAL`, `Catalog.timeout.total`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,11 @@ class FieldSpec:
     """
     What a setting may be.
 
-    `type` is what a text from the environment is parsed as, `None` where only code can make the value; `policy`
+    `kind` is the type a text from the environment is parsed as, `None` where only code can make the value; `policy`
     is the class of a policy, whose fields are `fields`.
     """
 
-    type: Any = None
+    kind: Any = None
     policy: type[Any] | None = None
     fields: Mapping[str, "FieldSpec"] = field(default_factory=dict[str, "FieldSpec"])
 
@@ -46,7 +45,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "headers": FieldSpec(dict[str, str]),
     "accept_headers": FieldSpec(tuple[str, ...]),
     "auth": _ONLY_IN_CODE,
-    "verify": FieldSpec(bool | _Text),
+    "verify": FieldSpec(Annotated[bool | _Text, Field(union_mode="left_to_right")]),
     "max_body": FieldSpec(Annotated[int, Field(gt=0)]),
     "timeout": FieldSpec(
         policy=Timeout,
@@ -81,6 +80,25 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "bulkhead": FieldSpec(policy=Bulkhead, fields={"limit": _COUNT, "queue": _COUNT}),
 }
 _ROOT: Final = FieldSpec(fields=FIELDS)
+_MEMBERS: Final = TypeAdapter(dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What is wrong, with the names that users know: `name` makes `BFF_CATALOG__TIMEOUT__TOTAL` of a path."""
+
+    name: Callable[[Path], str]
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def add(self, path: Path, what: str, mend: str) -> None:
+        self.problems.append(Problem(what, mend, self.name(path)))
+
+    def unknown(self, path: Path, spec: FieldSpec) -> None:
+        *above, key = path
+        near = near_miss(key, spec.fields)
+        of = f"a {spec.policy.__name__}" if spec.policy else "an upstream"
+        mend = f"did you mean `{self.name((*above, near))}`?" if near else f"known are {', '.join(spec.fields)}"
+        self.add(path, f"`{key}` is no setting of {of}", mend)
 
 
 def resolve(
@@ -98,19 +116,14 @@ def resolve(
     `DeclarationError` with all that is wrong in any layer; `declared` has been checked with its class.
     """
     values = app if isinstance(app, Mapping) else {} if app is None else {"base_url": app}
-    problems: list[Problem] = []
-
-    def dotted(path: Path) -> str:
-        return ".".join((name, *path))
-
-    settings = _layer(declared, values, dotted, problems)
-    variables = _from_environment(name, environ, problems)
-    in_code = len(problems)
-    settings = _layer(settings, variables, _variable_of(name), problems)
+    in_code = _Report(lambda path: ".".join((name, *path)))
+    in_environment = _environment_report(name)
+    settings = _layered(declared, values, in_code)
+    settings = _layered(settings, _from_environment(name, environ, in_environment), in_environment)
+    settings = _layered(settings, given or {}, in_code)
     # No line of code is to blame for a variable.
-    problems[in_code:] = [dataclasses.replace(problem, file="", line=0) for problem in problems[in_code:]]
-    settings = _layer(settings, given or {}, dotted, problems)
-    return _sound(settings, problems)
+    variables = [dataclasses.replace(problem, file="", line=0) for problem in in_environment.problems]
+    return _sound(settings, [*in_code.problems, *variables])
 
 
 def layer(base: Mapping[str, object], *overrides: Mapping[str, object]) -> dict[str, object]:
@@ -123,11 +136,11 @@ def layer(base: Mapping[str, object], *overrides: Mapping[str, object]) -> dict[
     >>> layer({"timeout": Timeout(total=1.0, connect=0.2)}, {"timeout": {"total": 2.0}})["timeout"]
     Timeout(total=2.0, per_try=total / 2, connect=0.2)
     """
-    problems: list[Problem] = []
+    report = _Report(".".join)
     settings = dict(base)
     for values in overrides:
-        settings = _layer(settings, values, ".".join, problems)
-    return _sound(settings, problems)
+        settings = _layered(settings, values, report)
+    return _sound(settings, report.problems)
 
 
 def from_environment(name: str, environ: Mapping[str, str]) -> dict[str, object]:
@@ -138,8 +151,8 @@ def from_environment(name: str, environ: Mapping[str, str]) -> dict[str, object]
     variable's name does not matter. Raises a `DeclarationError` that names every variable that is unknown or
     malformed; as it may be a secret, it never shows a text.
     """
-    problems: list[Problem] = []
-    return _sound(_from_environment(name, environ, problems), problems)
+    report = _environment_report(name)
+    return _sound(_from_environment(name, environ, report), report.problems)
 
 
 def env_prefix(name: str) -> str:
@@ -173,77 +186,109 @@ def _sound(settings: dict[str, object], problems: Sequence[Problem]) -> dict[str
     return settings
 
 
-def _layer(
-    base: Mapping[str, object], overrides: Mapping[str, object], name: Name, problems: list[Problem]
-) -> dict[str, object]:
+def _layered(base: Mapping[str, object], overrides: Mapping[str, object], report: _Report) -> dict[str, object]:
     settings = dict(base)
     for key, value in overrides.items():
         spec = FIELDS.get(key)
         if spec is None:
-            problems.append(_unknown((key,), _ROOT, name))
-        elif spec.policy is None or value is None or isinstance(value, spec.policy):
-            settings[key] = value
+            report.unknown((key,), _ROOT)
         else:
-            settings[key] = _policy(settings.get(key), value, spec, (key,), name, problems)
+            settings[key] = _changed(settings.get(key), value, spec=spec, path=(key,), report=report)
     return settings
 
 
-def _policy(  # noqa: PLR0913 - a step of a recursion carries its place
-    base: object, value: object, spec: FieldSpec, path: Path, name: Name, problems: list[Problem]
-) -> object:
-    """Return the policy `base` with the fields in `value`, or as it was where these are wrong."""
-    assert spec.policy is not None
-    kind = spec.policy.__name__
+def _changed(base: object, value: object, *, spec: FieldSpec, path: Path, report: _Report) -> object:
+    """Return `value`, or where it is a mapping over a policy, that policy with the fields it names."""
+    if spec.policy is None or value is None or isinstance(value, spec.policy):
+        return value
     if not isinstance(value, Mapping):
-        wanted = f"give a {kind}, a mapping of its fields, or None to switch it off"
-        problems.append(Problem(f"`{path[-1]}` is a {type(value).__name__}", wanted, name(path)))
+        wanted = f"give a {spec.policy.__name__}, a mapping of its fields, or None to switch it off"
+        report.add(path, f"`{path[-1]}` is {value!r}", wanted)
         return base
-    policy = base if isinstance(base, spec.policy) else spec.policy()
+    policy: Any = base if isinstance(base, spec.policy) else spec.policy()
     changes: dict[str, object] = {}
     for key, change in cast("Mapping[str, object]", value).items():
         inner = spec.fields.get(key)
         if inner is None:
-            problems.append(_unknown((*path, key), spec, name))
-        elif isinstance(change, Mapping) and inner.policy is not None:
-            changes[key] = _policy(getattr(policy, key), change, inner, (*path, key), name, problems)
+            report.unknown((*path, key), spec)
         else:
-            changes[key] = change
+            changes[key] = _changed(getattr(policy, key), change, spec=inner, path=(*path, key), report=report)
     try:
         return dataclasses.replace(policy, **changes)
     except DeclarationError as error:
         for problem in error.problems:
-            at_fault = problem.where.rpartition(".")[2]
-            problems.append(dataclasses.replace(problem, where=name((*path, at_fault))))
-        return base
+            where = report.name((*path, problem.where.rpartition(".")[2]))
+            report.problems.append(dataclasses.replace(problem, where=where))
+        return policy
 
 
-def _unknown(path: Path, spec: FieldSpec, name: Name) -> Problem:
-    *_, key = path
-    near = near_miss(key, spec.fields)
-    of = f"a {spec.policy.__name__}" if spec.policy else "an upstream"
-    mend = f"did you mean `{name((*path[:-1], near))}`?" if near else f"known are {', '.join(spec.fields)}"
-    return Problem(f"`{key}` is no setting of {of}", mend, name(path))
+def _environment_report(name: str) -> _Report:
+    return _Report(lambda path: env_prefix(name) + "__".join(path).upper())
 
 
-def _variable_of(name: str) -> Name:
-    return lambda path: env_prefix(name) + "__".join(path).upper()
-
-
-def _from_environment(name: str, environ: Mapping[str, str], problems: list[Problem]) -> dict[str, object]:
+def _from_environment(name: str, environ: Mapping[str, str], report: _Report) -> dict[str, object]:
     prefix = env_prefix(name)
     found: dict[str, object] = {}
-    # A whole policy comes before its fields, as `A` sorts before `A__B`.
+    # In this order a whole policy comes before its single fields, which may then change it.
     for variable in sorted(environ, key=str.upper):
         if variable.upper().startswith(prefix):
             path = tuple(variable[len(prefix) :].lower().split("__"))
-            try:
-                _put(found, path, _parsed(environ[variable], path, _variable_of(name)))
-            except DeclarationError as error:
-                problems += error.problems
+            for at, spec, text in _entries(path, environ[variable], report):
+                _read(text, found, spec=spec, path=at, report=report)
     return found
 
 
-def _put(found: dict[str, object], path: Path, value: object) -> None: ...
+def _entries(path: Path, text: str, report: _Report) -> Iterator[tuple[Path, FieldSpec, str]]:
+    """Yield what `text` sets: itself, or where a policy is written as JSON, each of its fields."""
+    spec = _spec_at(path, report)
+    if spec is None:
+        return
+    if spec.policy is None or text == "null":
+        yield path, spec, text
+        return
+    try:
+        members = _MEMBERS.validate_json(text)
+    except ValidationError:
+        report.add(path, f"`{path[-1]}` is a {spec.policy.__name__}", "set its fields, or write it as JSON, or `null`")
+        return
+    for key, value in members.items():
+        yield from _entries((*path, key.lower()), value if isinstance(value, str) else json.dumps(value), report)
 
 
-def _parsed(text: str, path: Path, name: Name) -> object: ...
+def _spec_at(path: Path, report: _Report) -> FieldSpec | None:
+    spec = _ROOT
+    for depth, key in enumerate(path):
+        if not spec.fields:
+            above = path[:depth]
+            report.add(path, f"`{above[-1]}` has no fields", f"set `{report.name(above)}`; lists and mappings are JSON")
+            return None
+        if key not in spec.fields:
+            report.unknown(path[: depth + 1], spec)
+            return None
+        spec = spec.fields[key]
+    return spec
+
+
+def _read(text: str, found: dict[str, object], *, spec: FieldSpec, path: Path, report: _Report) -> None:
+    """Put what `text` means into `found`, at `path`."""
+    *above, key = path
+    if spec is _ONLY_IN_CODE:
+        report.add(path, f"`{key}` is made by code", "set it where the upstream is declared")
+        return
+    for step in above:
+        if found.setdefault(step, {}) is None:
+            report.add(path, f"`{step}` is switched off by `null`, and this sets a field of it", "keep one of the two")
+            return
+        found = cast("dict[str, object]", found[step])
+    try:
+        found[key] = None if spec.policy is not None else _value(text, spec.kind)
+    except ValidationError as error:
+        reasons = "; ".join(mistake["msg"] for mistake in error.errors(include_input=False, include_url=False))
+        report.add(path, f"`{key}` cannot be read: {reasons}", "write it plainly; lists and mappings are JSON")
+
+
+def _value(text: str, kind: Any) -> object:
+    """Return `text` as `kind`; raises pydantic's `ValidationError`, whose input is not for showing."""
+    adapter: TypeAdapter[object] = TypeAdapter(kind)
+    is_json = text == "null" or text.lstrip().startswith(("[", "{"))
+    return adapter.validate_json(text) if is_json else adapter.validate_strings(text)
