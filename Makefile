@@ -27,8 +27,8 @@ lint: $(VENV)/installed-dev  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/pyright
-	@$(BIN)/lint-imports
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/installed-dev  ## Put the code into the house form
 	@$(BIN)/ruff check --fix

@@ -1,0 +1,28 @@
+"""An operation's empty body is fine, and nothing else is: not another method's, not one that does something."""
+
+from bff import Upstream, call
+
+
+class Catalog(Upstream):
+    @call.get("/names/{product_id}")
+    def name(self, product_id: int) -> str: ...
+
+    @call.get("/names")
+    def documented(self) -> str:  # E: reportReturnType
+        """Say what it is."""
+
+    @call.get("/names")
+    def busy(self) -> str:  # E: return, reportReturnType
+        self.helper()
+
+    def helper(self) -> str: ...  # E: empty-body
+
+
+class Special(Catalog):
+    @call.get("/special")
+    def special(self) -> str: ...
+
+
+class Stranger:
+    @call.get("/names")
+    def name(self) -> str: ...  # E: empty-body

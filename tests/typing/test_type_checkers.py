@@ -1,0 +1,77 @@
+"""
+What type checkers say of code that uses the library.
+
+`cases_*.py` hold what must be accepted, with the types inferred (`assert_type`). `errors_*.py` hold what must be
+refused: a line that ends in `# E: code, ...` has to be reported under just these codes, mypy's as it writes them
+(`arg-type`), pyright's likewise (`reportArgumentType`), and no other line may be reported.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from mypy import api
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+FILES = sorted(path for kind in ("cases", "errors") for path in HERE.glob(f"{kind}_*.py"))
+
+Reports = dict[int, set[str]]
+
+
+def expected(path: Path, *, of_pyright: bool) -> Reports:
+    reports: Reports = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        marked = re.search(r"# E: (.+)$", line)
+        codes = {code for code in marked[1].split(", ") if code.startswith("report") is of_pyright} if marked else set()
+        if codes:
+            reports[number] = codes
+    return reports
+
+
+@cache
+def mypy() -> dict[Path, Reports]:
+    """Run mypy in this process, so that our plugin is measured; over all files at once, for one start is slow."""
+    output, errors, status = api.run(["--config-file", "pyproject.toml", "--output", "json", *map(str, FILES)])
+    assert status in (0, 1), output + errors
+    found: dict[Path, Reports] = defaultdict(lambda: defaultdict(set))
+    for report in map(json.loads, output.splitlines()):
+        if report["severity"] == "error":
+            found[Path(report["file"]).resolve()][report["line"]].add(report["code"])
+    return found
+
+
+@cache
+def pyright() -> dict[Path, Reports]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]
+    with TemporaryDirectory() as folder:
+        config = Path(folder) / "pyrightconfig.json"
+        config.write_text(
+            json.dumps({**settings, "include": [*map(str, FILES)], "exclude": [], "extraPaths": [str(ROOT)]})
+        )
+        command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(config)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    output = json.loads(result.stdout)
+    assert output["summary"]["filesAnalyzed"] == len(FILES)
+    found: dict[Path, Reports] = defaultdict(lambda: defaultdict(set))
+    for report in output["generalDiagnostics"]:
+        found[Path(report["file"]).resolve()][report["range"]["start"]["line"] + 1].add(report.get("rule", "error"))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_mypy_reports_what_is_marked_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert expected(path, of_pyright=False) == mypy()[path]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_pyright_reports_what_is_marked_and_nothing_else(path: Path) -> None:
+    assert expected(path, of_pyright=True) == pyright()[path]

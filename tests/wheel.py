@@ -1,0 +1,77 @@
+"""Use the built wheel alone, as `make wheel-test` installs it: no checkout, no development tools."""
+
+import asyncio
+import importlib.metadata
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+from pydantic import BaseModel
+
+import bff
+from bff import BFF, ClientProfile, Shape, Upstream, call, endpoint
+
+
+class Product(BaseModel):
+    id: int
+    name: str
+    secret: str
+
+
+class Catalog(Upstream):
+    @call.get("/products/{product_id}")
+    def product(self, product_id: int) -> Product: ...
+
+
+class Card(Shape):
+    id: int
+    name: str
+
+
+class Mobile(ClientProfile):
+    @endpoint.get("/products/{product_id}")
+    def product(self, product_id: int) -> Card:
+        return Card.of(Catalog.product(product_id))
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({"id": 7, "name": "Kettle", "secret": "margin"}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+async def ask(base_url: str) -> httpx.Response:
+    """Return what a phone gets."""
+    app = BFF(Mobile, upstreams={Catalog: base_url})
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bff") as client,
+    ):
+        return await client.get("/products/7")
+
+
+def main() -> None:
+    """Check what was installed, then use it."""
+    installed = Path(bff.__file__).parent
+    assert installed.is_relative_to(sys.prefix), f"{installed} is not the wheel's"
+    assert (installed / "py.typed").exists(), "the wheel is not typed"
+    files = importlib.metadata.files("bff-framework") or []
+    tops = {file.parts[0] for file in files if not file.parts[0].endswith(".dist-info")} - {".."}
+    assert tops == {"bff"}, f"the wheel brings {tops}"
+    assert [name for name in bff.__all__ if not hasattr(bff, name)] == []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    response = asyncio.run(ask(f"http://127.0.0.1:{server.server_port}"))
+    server.shutdown()
+    assert (response.status_code, response.json()) == (200, {"id": 7, "name": "Kettle"}), response.text
+    print(f"bff-framework {importlib.metadata.version('bff-framework')}: the wheel works")
+
+
+if __name__ == "__main__":
+    main()
