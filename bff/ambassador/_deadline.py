@@ -12,9 +12,7 @@ __all__ = ["deadline", "out_of_time"]
 def out_of_time(context: Context, alarm: Alarm) -> BFFError:
     """Return the error that says whose time is up: the upstream's `Timeout.total` or the caller's deadline."""
     if alarm.is_callers:
-        return DeadlineExceeded(
-            "the caller's deadline passed", upstream=context.upstream, operation=context.operation
-        )
+        return DeadlineExceeded("the caller's deadline passed", upstream=context.upstream, operation=context.operation)
     return UpstreamTimeout("no answer within the total timeout", upstream=context.upstream, operation=context.operation)
 
 

@@ -1,0 +1,235 @@
+"""The default wire: aiohttp's connections and parser, without its session."""
+
+import asyncio
+import errno
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+from weakref import WeakSet
+
+from aiohttp import (
+    ClientError,
+    ClientOSError,
+    ClientPayloadError,
+    ClientRequest,
+    ClientTimeout,
+    ServerDisconnectedError,
+    StreamReader,
+    TCPConnector,
+)
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError
+from yarl import URL
+
+from bff.ambassador._core import Context, Request, Response
+from bff.ambassador._decoding import TooLarge, decoded
+from bff.ambassador._message import check_target, head
+from bff.errors import ContractViolation, Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+
+__all__ = ["AiohttpWire"]
+
+_KEEP_ALIVE: Final = 4.0  # seconds; below the 5 of uvicorn and others, so that we rarely use what they just closed
+_OUR_OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+# RFC 9110 section 9.2.2: repeated on a fresh connection where the server closed an idle one under our hands.
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+
+class _StaleError(Exception):
+    """A connection that had idled broke before the first byte of an answer."""
+
+
+class AiohttpWire:
+    """
+    Send requests over connections that aiohttp makes, keeps and reads from.
+
+    `connect` is the time for making a connection in seconds (`None`: no limit), `verify` a CA bundle's path, an
+    `SSLContext`, or `False` to check no certificate, `max_body` the most decoded bytes an answer may have.
+
+    aiohttp's `ClientSession` is left out: what it adds (redirects, cookies, proxies, retries of its own) is what
+    a wire must not do, and half of the time of a request. Several onions may share one wire, on several loops one
+    after the other.
+    """
+
+    def __init__(
+        self, *, connect: float | None = 1.0, verify: str | ssl.SSLContext | bool = True, max_body: int = 10_000_000
+    ) -> None:
+        self._timeout = ClientTimeout(total=None, connect=connect, sock_connect=connect)
+        self._ssl = _context(verify) if isinstance(verify, str) else verify
+        self._max_body = max_body
+        self._pool: _Pool | None = None
+
+    async def send(self, request: Request, context: Context, /) -> Response:
+        """Send one request; raises what `Wire` says, and `UnsafePath` for a target that is none."""
+        check_target(request, context)
+        pool = self._pool
+        if pool is None or pool.loop is not asyncio.get_running_loop():
+            pool = await self._new_pool()
+        site = pool.site(request.origin)
+        message = head(request, site.host) + request.content
+        try:
+            connection = await self._connect(pool, site, context)
+            try:
+                return await self._exchange(pool, connection, message, request, context)
+            except _StaleError:
+                connection = await self._connect(pool, site, context, is_fresh=True)
+                return await self._exchange(pool, connection, message, request, context)
+        except (ClientError, HttpProcessingError, OSError, _StaleError) as error:
+            raise _translated(error, context) from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.connector.close()
+
+    async def _new_pool(self) -> "_Pool":
+        old, self._pool = self._pool, None
+        if old is not None and old.loop.is_closed():
+            # Its connections went with their loop; what is left of them cannot be awaited.
+            with suppress(RuntimeError):
+                await old.connector.close()
+        loop = asyncio.get_running_loop()
+        connector = TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._ssl)
+        self._pool = pool = _Pool(loop, connector)
+        return pool
+
+    async def _connect(self, pool: "_Pool", site: "_Site", context: Context, *, is_fresh: bool = False) -> Connection:
+        while True:
+            try:
+                connection = await pool.connector.connect(site.address, [], self._timeout)
+            except asyncio.TimeoutError as error:
+                timeout = UpstreamTimeout(
+                    f"no connection within {self._timeout.connect:g} s",
+                    upstream=context.upstream,
+                    operation=context.operation,
+                )
+                timeout.sent = False
+                raise timeout from error
+            except OSError as error:
+                raise _unconnected(error, context) from error
+            protocol = connection.protocol
+            assert protocol is not None
+            # What an upstream sent unasked on an idle connection must never become the answer to this request.
+            if protocol.should_close or (is_fresh and protocol in pool.used):
+                _drop(connection)
+                continue
+            return connection
+
+    async def _exchange(
+        self, pool: "_Pool", connection: Connection, message: bytes, request: Request, context: Context
+    ) -> Response:
+        protocol, transport = connection.protocol, connection.transport
+        assert protocol is not None
+        is_used = protocol in pool.used
+        try:
+            if transport is None:
+                raise ServerDisconnectedError
+            protocol.set_response_params(
+                skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+            )
+            transport.write(message)
+            try:
+                response = await protocol.read()
+                while response[0].code < 200 and response[0].code != 101:
+                    response = await protocol.read()
+            except (ServerDisconnectedError, ClientOSError) as error:
+                if is_used and request.method in _IDEMPOTENT:
+                    raise _StaleError from error
+                raise
+            header, body = response
+            content = await self._body(body, header.headers.get("content-length"), context)
+            # An answer that came before the request was read whole leaves the connection in the middle of it.
+            if transport.get_write_buffer_size():
+                protocol.force_close()
+        except BaseException:
+            _drop(connection)
+            raise
+        if not is_used:
+            pool.used.add(protocol)
+        connection.release()
+        try:
+            content = decoded(content, header.headers, max_size=self._max_body)
+        except ValueError as error:
+            raise _violation(str(error), context) from error
+        return Response(header.code, header.headers, content)
+
+    async def _body(self, body: StreamReader, length: str | None, context: Context) -> bytes:
+        limit = self._max_body
+        if length is not None and length.isdigit() and int(length) > limit and not body.is_eof():
+            raise _violation(f"{length} bytes, more than the {limit} of `max_body`", context)
+        if body.is_eof() and body.exception() is None:
+            content = body.read_nowait()
+            size = len(content)
+        else:
+            parts: list[bytes] = []
+            size = 0
+            while size <= limit and (part := await body.readany()):
+                parts.append(part)
+                size += len(part)
+            content = b"".join(parts)
+        if size > limit:
+            raise _violation(f"more than the {limit} bytes of `max_body`", context)
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """An origin: where aiohttp connects to, and the `Host` that a request there names."""
+
+    address: ClientRequest
+    host: str
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The connections on one event loop; `used` are those that have answered before."""
+
+    loop: asyncio.AbstractEventLoop
+    connector: TCPConnector
+    used: WeakSet[ResponseHandler] = field(default_factory=WeakSet)
+    _sites: dict[str, _Site] = field(default_factory=dict)
+
+    def site(self, origin: str) -> _Site:
+        site = self._sites.get(origin)
+        if site is None:
+            url = URL(origin)
+            # aiohttp's connector wants a request; of this one it reads the address and nothing else.
+            site = _Site(ClientRequest("GET", url, loop=self.loop), url.raw_authority)
+            self._sites[origin] = site
+        return site
+
+
+@cache
+def _context(bundle: str) -> ssl.SSLContext:
+    # Building one takes milliseconds: upstreams with the same bundle share it.
+    return ssl.create_default_context(cafile=bundle)
+
+
+def _drop(connection: Connection) -> None:
+    # Aborted, not closed: closing waits until everything is written, and a peer that hangs never reads it.
+    if connection.protocol is not None:
+        connection.protocol.abort()
+    connection.close()
+
+
+def _unconnected(error: OSError, context: Context) -> UpstreamError | Overloaded:
+    names = {"upstream": context.upstream, "operation": context.operation}
+    if error.errno in _OUR_OWN_LIMITS:
+        return Overloaded("no connection could be made, our own limit is reached", retry_after=1.0, **names)
+    unreachable = UpstreamUnreachable(f"no connection: {error.strerror or error}", **names)
+    unreachable.sent = False
+    return unreachable
+
+
+def _translated(error: Exception, context: Context) -> UpstreamError:
+    if isinstance(error, HttpProcessingError):
+        return _violation(f"what came is no HTTP: {error.message.splitlines()[0] if error.message else ''}", context)
+    what = "the answer is not whole" if isinstance(error, ClientPayloadError) else "the connection broke"
+    return UpstreamUnreachable(f"{what}: {error}", upstream=context.upstream, operation=context.operation)
+
+
+def _violation(what: str, context: Context) -> ContractViolation:
+    return ContractViolation(what, upstream=context.upstream, operation=context.operation)

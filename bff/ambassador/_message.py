@@ -1,0 +1,69 @@
+"""Write a request's head, so that nothing in it can be taken for another header, request or resource."""
+
+import re
+from typing import Final
+
+from bff.ambassador._core import Context, Request
+from bff.errors import UnsafePath
+
+__all__ = ["ACCEPT_ENCODING", "FRAMING", "check_target", "head"]
+
+ACCEPT_ENCODING: Final = "gzip, deflate"
+
+# RFC 9110 section 7.6.1 and RFC 9112: how a message is framed and coded is the wire's business alone.
+FRAMING: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+# RFC 9112 section 3.2.1: visible ASCII, and no fragment.
+_TARGET = re.compile(r"/[!\"$-~]*")
+# RFC 3986 section 5.2.4, with `%2e` for the dot and `\` for the slash, as lenient servers have it.
+_DOT_SEGMENT = re.compile(r"[/\\](?:\.|%2e){1,2}(?=[/\\?;]|%2f|%5c|$)", re.IGNORECASE)
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def check_target(request: Request, context: Context) -> None:
+    """Raise `UnsafePath` where the target could name another resource than the one that was meant."""
+    target = request.target
+    if _TARGET.fullmatch(target) is None or _DOT_SEGMENT.search(target.partition("?")[0]) is not None:
+        raise UnsafePath(
+            f"{target!r} is no path that names one resource", upstream=context.upstream, operation=context.operation
+        )
+
+
+def head(request: Request, host: str) -> bytes:
+    """
+    Return the request line and all headers of an HTTP/1.1 request; `host` is for a request that names none.
+
+    Raises `ValueError` where a name or value holds what would begin another line.
+    """
+    lines = [f"{request.method} {request.target} HTTP/1.1", f"accept-encoding: {ACCEPT_ENCODING}"]
+    has_host = False
+    for name, value in request.headers:
+        lowered = name.lower()
+        if lowered not in FRAMING:
+            has_host = has_host or lowered == "host"
+            lines.append(f"{name}: {value}")
+    if not has_host:
+        lines.append(f"host: {host}")
+    if request.content or request.method in _WITH_BODY:
+        lines.append(f"content-length: {len(request.content)}")
+    text = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+        raise ValueError("a header holds a line break or NUL")
+    if not all(_TOKEN.fullmatch(name) for name in (request.method, *(name for name, _ in request.headers))):
+        raise ValueError("a method or header name is no token")
+    return f"{text}\r\n\r\n".encode()
