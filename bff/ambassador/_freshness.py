@@ -1,7 +1,7 @@
 """Read from an upstream's answer how long it may be used again, and combine what several answers allow."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -38,19 +38,19 @@ def freshness_of(headers: Mapping[str, str]) -> Freshness:
     """
     Return what an answer with these headers allows.
 
-    `headers` is looked up by lower-case names; lines of one name are joined by commas (RFC 9110 section 5.2).
+    `headers` is looked up by lower-case names; of a multi-dict, which has `getall`, every line of a field counts.
     What we say goes to a client's own cache and to shared ones before it, in one `max-age` for both, so every
     doubt is settled for the shorter: `s-maxage` shortens and never lengthens (alone it gives a client's own
     cache nothing), the arguments of `private="..."` and `no-cache="..."` do not narrow them, a bad number is
     stale, and an answer that sets a cookie is private.
     """
-    control = headers.get("cache-control")
+    control = _field(headers, "cache-control")
     freshness = Freshness() if control is None else _read(control)
     if freshness.no_store:
         return UNSTORABLE
     if "set-cookie" in headers and not freshness.private:
         freshness = replace(freshness, private=True)
-    vary = headers.get("vary")
+    vary = _field(headers, "vary")
     if vary is not None and "*" in vary:
         return replace(freshness, seconds=None)
     expires = headers.get("expires")
@@ -96,6 +96,13 @@ def header(freshness: Freshness, *, personal: bool) -> str:
     if freshness.seconds is None:
         return f"{private}no-cache"
     return f"{private}max-age={freshness.seconds}{', must-revalidate' if freshness.must_revalidate else ''}"
+
+
+def _field(headers: Mapping[str, str], name: str) -> str | None:
+    """Return the value of a list-based field, its lines joined (RFC 9110 section 5.2)."""
+    value = headers.get(name)
+    getall: Callable[[str], list[str]] | None = getattr(headers, "getall", None)
+    return value if value is None or getall is None else ", ".join(getall(name))
 
 
 @lru_cache(maxsize=256)

@@ -195,7 +195,7 @@ def _status(error: UpstreamError | RejectedError, facts: CallFacts) -> int:
             return HTTPStatus.NOT_FOUND.value
         case RejectedError():
             return HTTPStatus.SERVICE_UNAVAILABLE.value
-        case UpstreamError():
+        case _:
             return HTTPStatus.BAD_GATEWAY.value
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from bff.ambassador._freshness import UNSTORABLE, Freshness, freshness_of, header, strictest
 
@@ -117,6 +118,12 @@ def test_an_answer_that_varies_by_everything_gives_no_freshness(vary: str, secon
 
 def test_an_answer_that_sets_a_cookie_is_private() -> None:
     assert Freshness(60, private=True) == freshness_of({"cache-control": "max-age=60", "set-cookie": "a=b"})
+
+
+def test_every_line_of_a_field_counts() -> None:
+    headers = CIMultiDict([("Cache-Control", "max-age=60"), ("Cache-Control", "private"), ("Vary", "a"), ("Vary", "*")])
+
+    assert Freshness(None, private=True) == freshness_of(headers)
 
 
 def test_an_answer_without_any_header_gives_no_freshness() -> None:
