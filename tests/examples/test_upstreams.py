@@ -157,7 +157,7 @@ def test_a_dark_service_hangs_until_its_client_leaves_and_counts_that() -> None:
     async def refuse(_: object) -> None:
         raise AssertionError("a dark service has nothing to say")
 
-    scope = {"type": "http", "path": "/", "method": "GET", "headers": [], "query_string": b""}
+    scope: dict[str, Any] = {"type": "http", "path": "/", "method": "GET", "headers": [], "query_string": b""}
     run(app(scope, leave, refuse))
     stats = get(app, "/_stats").json()
     assert (1, 1, 0) == (stats["requests"], stats["abandoned"], stats["in_flight"])

@@ -1,0 +1,55 @@
+"""What a type checker refuses of the public API."""
+
+from pydantic import BaseModel
+
+from bff import ClientProfile, Shape, Timeout, Upstream, call, derived, each, endpoint, optional, or_else
+
+
+class Product(BaseModel):
+    id: int
+    tags: list[str]
+
+
+class Catalog(Upstream):
+    @call.get("/products/{product_id}")
+    def product(self, product_id: int) -> Product: ...
+
+
+class Card(Shape):
+    id: int
+
+
+@derived
+def longest(tags: list[str]) -> str:
+    return max(tags, key=len)
+
+
+def wrong_arguments() -> None:
+    Catalog.product("seven")  # E: arg-type, reportArgumentType
+    Catalog.product()  # E: call-arg, reportCallIssue
+    Catalog.product(7, limit=3)  # E: call-arg, reportCallIssue
+    longest([7])  # E: list-item, reportArgumentType
+    Timeout(total="fast")  # E: arg-type, reportArgumentType
+    call.get("/products", batchof="product")  # E: call-arg, reportCallIssue
+
+
+async def wrong_forms() -> None:
+    await Catalog.product(7)  # E: misc, reportGeneralTypeIssues
+    async with Catalog() as catalog:
+        _ = catalog.product(7).id  # E: attr-defined, reportAttributeAccessIssue, reportUnknownMemberType
+        await catalog.product("seven")  # E: arg-type, reportArgumentType
+
+
+def wrong_fields() -> None:
+    product = Catalog.product(7)
+    _ = product.name  # E: attr-defined, reportAttributeAccessIssue, reportUnknownMemberType
+    cards: list[str] = each(product.tags, len)  # E: arg-type, reportAssignmentType
+    number: int = optional(product)  # E: assignment, reportAssignmentType
+    tag: str = or_else(product.tags, [])  # E: assignment, reportAssignmentType
+    _ = cards, number, tag
+
+
+class Mobile(ClientProfile):
+    @endpoint.get("/products/{product_id}")
+    def product(self, product_id: int) -> Card:
+        return Catalog.product(product_id)  # E: return-value, reportReturnType
