@@ -11,7 +11,7 @@ from bff._unset import UNSET
 from bff.errors import Problem
 
 if TYPE_CHECKING:
-    from bff.declare._profile import ClientProfile
+    from bff.declare._profile import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ class Route:
 class Endpoint:
     """One endpoint of one profile; `parameters` and `returns` have their annotations resolved."""
 
-    profile: "type[ClientProfile]"
+    profile: "type[Profile]"
     name: str
     function: Callable[..., Any]
     route: Route
@@ -79,7 +79,7 @@ def route_of(member: object) -> Route | None:
 
 
 def read_endpoint(
-    profile: "type[ClientProfile]", name: str, function: Callable[..., Any], route: Route
+    profile: "type[Profile]", name: str, function: Callable[..., Any], route: Route
 ) -> Endpoint | list[Problem]:
     """Resolve the annotations of an endpoint; returns the problems where that cannot be done."""
     file, line = place_of(function)
@@ -116,7 +116,7 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes]
 
 
-def collect(profile: "type[ClientProfile]") -> tuple[Mapping[str, tuple[Callable[..., Any], Route]], list[Problem]]:
+def collect(profile: "type[Profile]") -> tuple[Mapping[str, tuple[Callable[..., Any], Route]], list[Problem]]:
     """
     Return the endpoints of a profile by method name, inherited ones first, and what is wrong with them as a set.
 

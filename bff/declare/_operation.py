@@ -4,13 +4,14 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
 from typing import overload
 
 from fastapi import params
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from bff._unset import UNSET, Unset
 from bff.declare import _graph as graph
@@ -108,6 +109,16 @@ class Operation(Generic[P, R]):
         if not self.problems:
             upstream = self.owner.name if self.owner else ""
             self.template = Template(self.path, self.parameters, (upstream, self.name))
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.returns)
+
+    def decode(self, content: bytes) -> R:
+        """Return an answer as the contract has it, all fields; raises pydantic's `ValidationError`."""
+        if self.returns is None or self.returns is type(None):
+            return cast("R", None)
+        return cast("R", self._adapter.validate_json(content))
 
     def _hints(self) -> dict[str, Any]:
         try:

@@ -1,4 +1,4 @@
-"""`ClientProfile`: what one kind of client gets, and how it is treated."""
+"""A client profile: what one kind of client gets, and how it is treated."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ def kebab(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
-class ClientProfile:
+class Profile:
     """
     What one kind of client gets.
 
@@ -48,7 +48,7 @@ class ClientProfile:
 SETTINGS = ("name", "prefix", "deadline", "forward_headers", "expose")
 
 
-def endpoints_of(profile: type[ClientProfile]) -> tuple[list[Endpoint], list[Problem]]:
+def endpoints_of(profile: type[Profile]) -> tuple[list[Endpoint], list[Problem]]:
     """Return the endpoints of a profile and everything that is wrong with its declaration."""
     members, problems = collect(profile)
     problems = [*_setting_problems(profile), *problems]
@@ -62,10 +62,10 @@ def endpoints_of(profile: type[ClientProfile]) -> tuple[list[Endpoint], list[Pro
     return found, problems
 
 
-def _setting_problems(profile: type[ClientProfile]) -> list[Problem]:
+def _setting_problems(profile: type[Profile]) -> list[Problem]:
     problems: list[Problem] = []
     for cls in profile.__mro__:
-        if cls in (ClientProfile, object):
+        if cls.__module__.startswith("bff.") or cls is object:
             continue
         for name, value in vars(cls).items():
             for what, mend in _attribute_problems(name, value):

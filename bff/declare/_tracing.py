@@ -8,7 +8,7 @@ from typing import Any, cast
 from bff.declare import _graph as graph
 from bff.declare._endpoint import Endpoint
 from bff.declare._graph import Node, Trace, tracing
-from bff.declare._profile import ClientProfile
+from bff.declare._profile import Profile
 from bff.declare._source import source_problems
 from bff.declare._symbol import Symbol, lift
 from bff.declare._types import fits, is_model, is_nullable, spell, unwrap, without_none
@@ -63,7 +63,7 @@ def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> 
         raise DeclarationError(Problem(what, mend, written.where, file, line)) from error
 
 
-def _instance(profile: type[ClientProfile]) -> ClientProfile:
+def _instance(profile: type[Profile]) -> Profile:
     return profile()
 
 

@@ -1,0 +1,194 @@
+"""`BFF`: put profiles, plans, upstreams and routes together into one ASGI app."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias, cast
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from bff._logging import LoggingObserver
+from bff.declare._endpoint import Endpoint
+from bff.declare._profile import Profile, endpoints_of
+from bff.declare._upstream import Upstream
+from bff.errors import DeclarationError, Problem
+from bff.events import Emitter, Observer
+from bff.plan._plan import Plan, plan
+from bff.rest._build import Prepared, build_route
+from bff.rest._drain import Drain
+from bff.rest._health import health_router
+from bff.rest._problems import internal_error
+from bff.rest._reply import failure
+from bff.rest._route import PageRoute
+
+__all__ = ["BFF", "ClientProfile"]
+
+UpstreamsArgument: TypeAlias = Mapping[type[Upstream], str | Sequence[str] | Mapping[str, object]]
+_Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[None]]
+
+
+class ClientProfile(Profile):
+    __doc__ = Profile.__doc__
+
+    @classmethod
+    def router(
+        cls, *, upstreams: UpstreamsArgument | None = None, observers: Sequence[Observer] | None = None
+    ) -> APIRouter:
+        """
+        Return this profile's endpoints for an existing FastAPI app: `app.include_router(Mobile.router())`.
+
+        `upstreams` and `observers` mean what they mean for `BFF`. The router closes its connections when the app
+        shuts down.
+        """
+        service = _Service((cls,), upstreams or {}, _observers(observers))
+        router = APIRouter(lifespan=service.lifespan)
+        router.routes.extend(service.routes({cls: ""}))
+        return router
+
+
+class BFF(FastAPI):
+    """
+    Serve client profiles: an ASGI app, and a FastAPI app with all that belongs to one.
+
+    One profile is served at `/`, several each under its `prefix`. `upstreams` says where upstreams are, or how they
+    are called, in place of what their classes say: an address or a mapping of settings for each. `drain` is how long,
+    in seconds, the app goes on serving after SIGTERM, not ready any more. `observers` are told of events; without any
+    a `LoggingObserver` is. Everything else is FastAPI's. Raises `DeclarationError` with all problems at once.
+    """
+
+    def __init__(
+        self,
+        *profiles: type[ClientProfile],
+        upstreams: UpstreamsArgument | None = None,
+        drain: float = 5.0,
+        observers: Sequence[Observer] | None = None,
+        **fastapi: Any,
+    ) -> None:
+        self._service = service = _Service(profiles, upstreams or {}, _observers(observers))
+        self._drain = Drain(drain)
+        outer: _Lifespan | None = fastapi.pop("lifespan", None)
+        fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
+        super().__init__(lifespan=self._lifespan(outer), **fastapi)
+        self.router.routes.extend(service.routes(_prefixes(profiles)))
+        self.include_router(health_router(lambda: self._drain.is_draining))
+        self.add_exception_handler(Exception, _unexpected)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans of all traced endpoints, in the order of their declaration."""
+        return tuple(prepared.plan for prepared in self._service.prepared if prepared.plan is not None)
+
+    @property
+    def upstreams(self) -> Mapping[type[Upstream], Upstream]:
+        """The upstreams that this app calls, connected."""
+        return self._service.upstreams
+
+    @property
+    def pages(self) -> tuple[PageRoute, ...]:
+        """The routes of all endpoints."""
+        return tuple(route for route in self.router.routes if isinstance(route, PageRoute))
+
+    def _lifespan(self, outer: _Lifespan | None) -> _Lifespan:
+        @asynccontextmanager
+        async def lifespan(app: Any) -> AsyncIterator[None]:
+            self._drain.install()
+            try:
+                async with self._service.lifespan(app):
+                    if outer is None:
+                        yield
+                    else:
+                        async with outer(app) as state:
+                            yield state
+            finally:
+                self._drain.restore()
+
+        return lifespan
+
+
+class _Service:
+    """Profiles with their plans, on upstreams of their own."""
+
+    def __init__(
+        self, profiles: Sequence[type[ClientProfile]], upstreams: UpstreamsArgument, observers: Sequence[Observer]
+    ) -> None:
+        problems: list[Problem] = _clashes(profiles)
+        self.prepared: list[Prepared] = []
+        for profile in profiles:
+            endpoints, wrong = endpoints_of(profile)
+            problems += wrong
+            for endpoint in endpoints:
+                try:
+                    self.prepared.append(_prepare(endpoint))
+                except DeclarationError as error:
+                    problems += error.problems
+        self._emitter = Emitter(observers)
+        self.upstreams: dict[type[Upstream], Upstream] = {}
+        called = [cls for prepared in self.prepared for cls in prepared.upstream_classes()]
+        for cls in dict.fromkeys([*called, *upstreams]):
+            try:
+                self.upstreams[cls] = cls.connected(app=upstreams.get(cls), observers=observers)
+            except DeclarationError as error:
+                problems += error.problems
+        if problems:
+            raise DeclarationError([*dict.fromkeys(problems)])
+
+    def routes(self, prefixes: Mapping[type[Profile], str]) -> list[PageRoute]:
+        """Return the routes of all endpoints, each under the prefix of its profile."""
+        return [
+            build_route(
+                prepared,
+                prefix=prefixes[prepared.endpoint.profile],
+                connected=self.upstreams,
+                emitter=self._emitter,
+            )
+            for prepared in self.prepared
+        ]
+
+    @asynccontextmanager
+    async def lifespan(self, _: Any) -> AsyncIterator[None]:
+        """Close the upstreams' connections in the end."""
+        try:
+            yield
+        finally:
+            for upstream in self.upstreams.values():
+                await upstream.aclose()
+
+
+def _prepare(endpoint: Endpoint) -> Prepared:
+    if endpoint.is_traced:
+        return Prepared(endpoint, plan(endpoint), {})
+    upstreams = {
+        parameter.name: cast("type[Upstream]", parameter.annotation)
+        for parameter in endpoint.parameters
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Upstream)
+    }
+    return Prepared(endpoint, None, upstreams)
+
+
+def _prefixes(profiles: Sequence[type[ClientProfile]]) -> dict[type[Profile], str]:
+    """Return where each profile is served: alone at the root, unless it says otherwise."""
+    return {
+        profile: profile.prefix if profile.prefix is not None else "" if len(profiles) == 1 else f"/{profile.name}"
+        for profile in profiles
+    }
+
+
+def _clashes(profiles: Sequence[type[ClientProfile]]) -> list[Problem]:
+    prefixes = _prefixes(profiles)
+    by_prefix: dict[str, type[Profile]] = {}
+    problems: list[Problem] = []
+    for profile, prefix in prefixes.items():
+        first = by_prefix.setdefault(prefix, profile)
+        if first is not profile:
+            what = f"{first.__name__} and {profile.__name__} are both served under `{prefix or '/'}`"
+            problems.append(Problem(what, "give one of them another `prefix`", f"{profile.__name__}.prefix"))
+    return problems
+
+
+def _observers(observers: Sequence[Observer] | None) -> Sequence[Observer]:
+    return (LoggingObserver(),) if observers is None else observers
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """Answer what nobody expected with a problem document; the server logs the exception with its traceback."""
+    reply = failure(internal_error(request.url.path))
+    return Response(reply.body, reply.status, {name.decode(): value.decode() for name, value in reply.headers})

@@ -1,0 +1,24 @@
+"""Declare: the words with which users say what upstreams promise and what clients get."""
+
+from bff.declare._call import call
+from bff.declare._derived import derived
+from bff.declare._endpoint import endpoint
+from bff.declare._expressions import each, header, is_none, not_, now, optional, or_else, present
+from bff.declare._shape import Shape
+from bff.declare._upstream import Upstream
+
+__all__ = [
+    "Shape",
+    "Upstream",
+    "call",
+    "derived",
+    "each",
+    "endpoint",
+    "header",
+    "is_none",
+    "not_",
+    "now",
+    "optional",
+    "or_else",
+    "present",
+]

@@ -1,0 +1,93 @@
+"""Make one call of an operation: request, answer, and what an answer with the wrong status means."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from bff.ambassador._core import Context, Request, Response, Send
+from bff.ambassador._freshness import freshness_of
+from bff.declare._operation import Operation
+from bff.declare._scope import CallRecord, RequestScope
+from bff.errors import ContractViolation, RejectedError, UpstreamError, UpstreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """
+    An operation on a connected upstream.
+
+    `headers` go with every call; of the client's, those in `accepts` do too. `prefix` is the path of the base URL.
+    """
+
+    operation: Operation[..., Any]
+    upstream: str
+    send: Send
+    origin: str
+    prefix: str
+    headers: tuple[tuple[str, str], ...]
+    accepts: frozenset[str]
+
+
+async def exchange(
+    binding: Binding, values: Sequence[Any], *, scope: RequestScope | None, deadline: float | None
+) -> Response:
+    """
+    Send one call and return its successful answer.
+
+    `values` are the arguments, one for each parameter; `deadline` is absolute on the loop's clock. Raises
+    `UpstreamError` and `RejectedError`.
+    """
+    operation = binding.operation
+    context = Context(binding.upstream, operation.name, deadline, scope.request_id if scope else "")
+    loop = asyncio.get_running_loop()
+    started, status = loop.time(), None
+    try:
+        request = _request(binding, values, scope)
+        response = await binding.send(request, context)
+        status = response.status
+        if not 200 <= status < 300:
+            raise _unsuccessful(binding, response, context)
+    except (UpstreamError, RejectedError) as error:
+        error.attempts = context.attempts
+        raise
+    finally:
+        if scope is not None:
+            begin, ended = started - scope.started, loop.time()
+            record = CallRecord(binding.upstream, operation.name, begin, ended - started, context.attempts, status)
+            scope.calls.append(record)
+    if scope is not None:
+        scope.freshness.append(freshness_of(response.headers))
+    return response
+
+
+def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
+    operation = binding.operation
+    written = operation.template.write(values)
+    headers = [*binding.headers, *written.headers]
+    if written.content:
+        headers.append(("content-type", "application/json"))
+    if scope is not None:
+        headers.append(("x-request-id", scope.request_id))
+        headers += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
+    return Request(operation.method, binding.origin, binding.prefix + written.target, headers, written.content)
+
+
+def _unsuccessful(binding: Binding, response: Response, context: Context) -> UpstreamStatus:
+    return UpstreamStatus(
+        f"it answered {response.status}",
+        status=response.status,
+        upstream=binding.upstream,
+        operation=binding.operation.name,
+        attempts=context.attempts,
+    )
+
+
+def violation(binding: Binding, error: ValidationError) -> ContractViolation:
+    """Return the error for an answer that is not what the contract promises; it names the place, never the value."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = f"{place}: {first['msg']}" if place else first["msg"]
+    return ContractViolation(message, upstream=binding.upstream, operation=binding.operation.name)

@@ -1,0 +1,73 @@
+"""The request that a call is made for: what it may cost, what it brings along, and what came of its calls."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bff.ambassador._freshness import Freshness
+from bff.declare._operation import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call that was made: when it started, in seconds after the request, how long it took, and how often it was tried."""
+
+    upstream: str
+    operation: str
+    start: float
+    duration: float
+    attempts: int
+    status: int | None
+
+
+@dataclass(slots=True)
+class RequestScope:
+    """
+    One request of a client.
+
+    `deadline` is absolute on the loop's clock, `started` its beginning there; `forwarded` are the headers, lower
+    case, that the profile lets travel on. Calls add to `freshness` and `calls`; `failed` is the last that an
+    `async def` endpoint made in vain: the error, the operation and the arguments.
+    """
+
+    started: float
+    deadline: float
+    request_id: str
+    headers: Mapping[str, str]
+    forwarded: Mapping[str, str]
+    freshness: list[Freshness] = field(default_factory=lambda: list[Freshness]())
+    calls: list[CallRecord] = field(default_factory=lambda: list[CallRecord]())
+    failed: tuple[Exception, Operation[..., Any], Sequence[Any]] | None = None
+    _now: datetime | None = None
+
+    def header(self, name: str) -> str | None:
+        """Return a header of the request, by its lower-case name."""
+        return self.headers.get(name)
+
+    @property
+    def now(self) -> datetime:
+        """The time of the request, in UTC."""
+        if self._now is None:
+            self._now = datetime.now(UTC)
+        return self._now
+
+
+_scope: ContextVar[RequestScope | None] = ContextVar("bff_request", default=None)
+
+
+def current_scope() -> RequestScope | None:
+    """Return the request that is being answered in this context, if any."""
+    return _scope.get()
+
+
+@contextmanager
+def entered(scope: RequestScope) -> Iterator[None]:
+    """Make `scope` the request that calls in this task, and in those that it starts, are made for."""
+    token = _scope.set(scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)

@@ -1,0 +1,1 @@
+"""Execute: run a plan for one request."""

@@ -1,0 +1,1 @@
+"""Plan: from a traced endpoint to everything that can be known of it before traffic."""

@@ -1,0 +1,1 @@
+"""REST: routes, parameters, answers and problems."""

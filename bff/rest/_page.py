@@ -1,0 +1,183 @@
+"""Answer one request for an endpoint: run it, write the reply, and stop at once when the client has left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from bff.declare._scope import RequestScope
+from bff.events import Emitter, RequestFinished
+from bff.execute._run import RequestFailed
+from bff.rest._identity import request_id
+from bff.rest._problems import CallFacts, problem_for
+from bff.rest._reply import Headers, Manner, Reply, encode, failure, success
+from bff.rest._server_timing import Timing, server_timing
+
+ASGIScope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status that nginx logs where the client left first; nobody gets to see it."""
+
+_REQUEST_ID = "x-request-id"
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its answer was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What an endpoint made: the value to encode, or the bytes, and `(path, cause)` of what is missing in it."""
+
+    value: Any
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+class Runner(Protocol):
+    """Runs an endpoint for one request: raises `RequestFailed` where it fails."""
+
+    async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
+        """Return what the endpoint made."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """
+    An endpoint that is ready to serve.
+
+    `deadline` is in seconds; `forward` are the headers that its upstreams may see; `path` is the template that it is
+    served under.
+    """
+
+    runner: Runner
+    manner: Manner
+    profile: str
+    method: str
+    path: str
+    deadline: float
+    expose: bool
+    forward: tuple[str, ...]
+    has_calls: bool
+    emitter: Emitter
+
+    def begin(self, asgi: ASGIScope) -> RequestScope:
+        """Return the scope of a request whose deadline starts now."""
+        headers: dict[str, str] = {}
+        for name, value in asgi["headers"]:
+            key = name.decode("latin-1")
+            # What is said twice is said once, in order (RFC 9110 section 5.2).
+            headers[key] = f"{headers[key]}, {value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+        started = asyncio.get_running_loop().time()
+        forwarded = {name: headers[name] for name in self.forward if name in headers}
+        number = request_id(headers.get(_REQUEST_ID))
+        return RequestScope(started, started + self.deadline, number, headers, forwarded)
+
+    async def reply(
+        self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
+    ) -> Reply | None:
+        """Return the reply to a request, `None` where there is nobody left to get it."""
+        try:
+            reply = await self._reply(asgi, receive, params, scope)
+        except ClientLeft:
+            self._report(asgi, scope, Reply(CLIENT_CLOSED_REQUEST, [], b"", cause="client-closed"))
+            return None
+        self._sign(reply.headers, reply, scope)
+        self._report(asgi, scope, reply)
+        return reply
+
+    async def _reply(
+        self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
+    ) -> Reply:
+        try:
+            made = await self._watched(receive, params, scope)
+        except RequestFailed as failed:
+            return failure(
+                problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=self._facts(failed, scope))
+            )
+        body = made.value if isinstance(made.value, bytes) else encode(made.value)
+        return success(
+            body,
+            self.manner,
+            missing=made.missing,
+            freshness=scope.freshness,
+            if_none_match=scope.headers.get("if-none-match"),
+        )
+
+    async def _watched(self, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Produced:
+        """Run the endpoint; when the client leaves meanwhile, cancel it and raise `ClientLeft`."""
+        if not self.has_calls:
+            return await self.runner(params, scope)
+        task = asyncio.current_task()
+        assert task is not None
+        left = False
+
+        async def watch() -> None:
+            nonlocal left
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            left = True
+            task.cancel()
+
+        watcher = asyncio.create_task(watch())
+        try:
+            return await self.runner(params, scope)
+        except asyncio.CancelledError as error:
+            if left and task.uncancel() == 0:
+                raise ClientLeft from error
+            raise
+        finally:
+            watcher.cancel()
+
+    def _facts(self, failed: RequestFailed, scope: RequestScope) -> CallFacts:
+        operation = failed.operation
+        if operation is None:
+            return CallFacts()
+        forwarded = "authorization" in scope.forwarded or "cookie" in scope.forwarded
+        return CallFacts(
+            own_inputs=failed.is_own,
+            credential_forwarded=forwarded,
+            is_write=not operation.is_read,
+            mapped=operation.options.errors,
+        )
+
+    def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
+        if reply.status != 304:
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        headers.append((b"x-request-id", scope.request_id.encode()))
+        if self.expose:
+            total = asyncio.get_running_loop().time() - scope.started
+            timings = [Timing(c.upstream, c.operation, c.start, c.duration, c.attempts) for c in scope.calls]
+            headers.append((b"server-timing", server_timing(timings, total=total).encode()))
+
+    def report_other(self, asgi: ASGIScope, scope: RequestScope, status: int) -> None:
+        """Tell the observers of an answer that is not ours: the request never came to the endpoint."""
+        self._report(asgi, scope, Reply(status, [], b""))
+
+    def _report(self, asgi: ASGIScope, scope: RequestScope, reply: Reply) -> None:
+        if not self.emitter.wants(RequestFinished):
+            return
+        duration = asyncio.get_running_loop().time() - scope.started
+        self.emitter.emit(
+            RequestFinished(
+                profile=self.profile,
+                method=self.method,
+                route=self.path,
+                path=asgi["path"],
+                status=reply.status,
+                duration=duration,
+                size=len(reply.body),
+                calls=len(scope.calls),
+                missing=reply.missing,
+                cause=reply.cause,
+                request_id=scope.request_id,
+            )
+        )
+
+
+async def send_reply(reply: Reply, send: Send) -> None:
+    """Send a reply over ASGI."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})

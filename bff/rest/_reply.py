@@ -1,0 +1,97 @@
+"""Write an outcome, or a failure, as a status, headers and a body."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic_core import to_json
+
+from bff.ambassador._freshness import UNSTORABLE, Freshness, header, strictest
+from bff.rest._identity import etag, matches
+from bff.rest._partial import PARTIAL_HEADER, partial_header
+from bff.rest._problems import PROBLEM_MEDIA_TYPE, ProblemDetails
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+_CACHE_CONTROL, _ETAG, _VARY = b"cache-control", b"etag", b"vary"
+_PARTIAL = PARTIAL_HEADER.lower().encode()
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", PROBLEM_MEDIA_TYPE.encode())
+_NO_STORE = (_CACHE_CONTROL, header(UNSTORABLE, personal=False).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """
+    What holds for every answer of an endpoint.
+
+    `is_personal` says that who is asking takes part in it, `vary` names the headers that do; only a `is_read` may be
+    kept by caches and asked for again with `If-None-Match`.
+    """
+
+    status: int
+    is_read: bool
+    is_personal: bool
+    vary: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back to a client; `cause` is that of a failure, `missing` the paths that took a default."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    missing: tuple[str, ...] = ()
+    cause: str = ""
+
+
+def encode(value: Any) -> bytes:
+    """Return an answer as JSON, once: models by their aliases, decimals as text, what is no number as null."""
+    return to_json(value, by_alias=True, inf_nan_mode="null")
+
+
+def success(
+    body: bytes,
+    manner: Manner,
+    *,
+    missing: Sequence[tuple[str, str]],
+    freshness: Iterable[Freshness],
+    if_none_match: str | None,
+) -> Reply:
+    """
+    Return the reply for an answer; a client that has it already gets `304`.
+
+    A partial answer, and that of a write, is not to be kept: it has neither freshness nor an `ETag`.
+    """
+    headers: Headers = [_JSON]
+    if missing:
+        headers += [(_PARTIAL, partial_header(missing).encode()), _NO_STORE]
+        return Reply(manner.status, _varied(headers, manner), body, tuple(path for path, _ in missing))
+    if not manner.is_read:
+        return Reply(manner.status, [*headers, _NO_STORE], body)
+    allowed = strictest(*freshness)
+    if allowed.no_store:
+        return Reply(manner.status, _varied([*headers, _NO_STORE], manner), body)
+    tag = etag(body)
+    kept: Headers = [
+        (_ETAG, tag.encode()),
+        (_CACHE_CONTROL, header(allowed, personal=manner.is_personal).encode()),
+    ]
+    if if_none_match is not None and matches(if_none_match, tag):
+        return Reply(304, _varied(kept, manner), b"")
+    return Reply(manner.status, _varied([*headers, *kept], manner), body)
+
+
+def failure(problem: ProblemDetails) -> Reply:
+    """Return the reply for a problem."""
+    headers: Headers = [_PROBLEM, _NO_STORE]
+    if problem.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % problem.retry_after))
+    return Reply(problem.status, headers, problem.body(), cause=problem.cause)
+
+
+def _varied(headers: Headers, manner: Manner) -> Headers:
+    if manner.vary:
+        headers.append((_VARY, ", ".join(manner.vary).encode()))
+    return headers
