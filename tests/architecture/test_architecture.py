@@ -9,7 +9,7 @@ import pytest
 
 import bff
 
-ROOT = Path(bff.__file__).parent
+ROOT = Path(str(bff.__file__)).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 GOLDEN = Path(__file__).parent / "public_names.txt"
 
@@ -55,15 +55,19 @@ def test_every_module_says_in_one_sentence_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_fits_on_a_few_screens(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+    count = len(path.read_text().splitlines())
+    assert count <= 300
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_function_fits_on_one_screen(path: Path) -> None:
-    functions = [
-        node
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    too_long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 40]
-    assert too_long == []
+    """Forty lines, its docstring not counted."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert [function.name for function in functions if lines(function) > 40] == []
+
+
+def lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = function.body[0]
+    docstring = 0 if ast.get_docstring(function) is None else (first.end_lineno or 0) - first.lineno + 1
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring

@@ -36,13 +36,13 @@ def wrong_arguments() -> None:
 async def wrong_forms() -> None:
     await Catalog.product(7)  # E: misc, reportGeneralTypeIssues
     async with Catalog() as catalog:
-        _ = catalog.product(7).id  # E: attr-defined, reportAttributeAccessIssue, reportUnknownMemberType
+        _ = catalog.product(7).id  # E: attr-defined, reportAttributeAccessIssue
         await catalog.product("seven")  # E: arg-type, reportArgumentType
 
 
 def wrong_fields() -> None:
     product = Catalog.product(7)
-    _ = product.name  # E: attr-defined, reportAttributeAccessIssue, reportUnknownMemberType
+    _ = product.name  # E: attr-defined, reportAttributeAccessIssue
     cards: list[str] = each(product.tags, len)  # E: arg-type, reportAssignmentType
     number: int = optional(product)  # E: assignment, reportAssignmentType
     tag: str = or_else(product.tags, [])  # E: assignment, reportAssignmentType

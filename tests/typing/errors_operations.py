@@ -4,14 +4,14 @@ from bff import Upstream, call
 
 
 class Catalog(Upstream):
-    @call.get("/names/{product_id}")
-    def name(self, product_id: int) -> str: ...
+    @call.get("/titles/{product_id}")
+    def title(self, product_id: int) -> str: ...
 
-    @call.get("/names")
+    @call.get("/titles")
     def documented(self) -> str:  # E: reportReturnType
         """Say what it is."""
 
-    @call.get("/names")
+    @call.get("/titles")
     def busy(self) -> str:  # E: return, reportReturnType
         self.helper()
 
@@ -24,5 +24,5 @@ class Special(Catalog):
 
 
 class Stranger:
-    @call.get("/names")
-    def name(self) -> str: ...  # E: empty-body
+    @call.get("/titles")
+    def title(self) -> str: ...  # E: empty-body

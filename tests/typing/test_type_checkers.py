@@ -13,12 +13,13 @@ import tomllib
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 
 import pytest
 from mypy import api
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FILES = sorted(path for kind in ("cases", "errors") for path in HERE.glob(f"{kind}_*.py"))
 
@@ -49,28 +50,35 @@ def mypy() -> dict[Path, Reports]:
 
 @cache
 def pyright() -> dict[Path, Reports]:
+    """Run pyright over copies: it takes no files from outside of a project, and ours leaves the wrong ones out."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]
     with TemporaryDirectory() as folder:
+        for path in FILES:
+            copy(path, folder)
         config = Path(folder) / "pyrightconfig.json"
-        config.write_text(
-            json.dumps({**settings, "include": [*map(str, FILES)], "exclude": [], "extraPaths": [str(ROOT)]})
-        )
-        command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(config)]
+        config.write_text(json.dumps({**settings, "include": ["."], "exclude": [], "extraPaths": [str(ROOT)]}))
+        command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", folder]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     output = json.loads(result.stdout)
     assert output["summary"]["filesAnalyzed"] == len(FILES)
     found: dict[Path, Reports] = defaultdict(lambda: defaultdict(set))
     for report in output["generalDiagnostics"]:
-        found[Path(report["file"]).resolve()][report["range"]["start"]["line"] + 1].add(report.get("rule", "error"))
-    return found
+        name, line = Path(report["file"]).name, report["range"]["start"]["line"] + 1
+        found[HERE / name][line].add(report.get("rule", "error"))
+    return {path: {line: causes(rules) for line, rules in reports.items()} for path, reports in found.items()}
+
+
+def causes(rules: set[str]) -> set[str]:
+    """Return the rules less those that only say that a type is unknown now, which follows from the others."""
+    return {rule for rule in rules if not rule.startswith("reportUnknown")} or rules
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_mypy_reports_what_is_marked_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert expected(path, of_pyright=False) == mypy()[path]
+    assert expected(path, of_pyright=False) == mypy().get(path, {})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_pyright_reports_what_is_marked_and_nothing_else(path: Path) -> None:
-    assert expected(path, of_pyright=True) == pyright()[path]
+    assert expected(path, of_pyright=True) == pyright().get(path, {})
