@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +53,7 @@ def free_port(wanted: int) -> int:
 
 
 @asynccontextmanager
-async def running(servers: Sequence[Server]) -> AsyncIterator[None]:
+async def running(servers: Sequence[Server]) -> AsyncGenerator[None]:
     """Start all servers at once, wait until each is ready, and stop them all at the end, however it comes."""
     async with AsyncExitStack() as stack:
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="bff-")))
@@ -97,7 +97,7 @@ class _Child:
 
 
 @asynccontextmanager
-async def _child(server: Server, log: Path) -> AsyncIterator[_Child]:
+async def _child(server: Server, log: Path) -> AsyncGenerator[_Child]:
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -119,6 +119,6 @@ async def _child(server: Server, log: Path) -> AsyncIterator[_Child]:
 
 async def _answers(client: httpx.AsyncClient, probe: str) -> bool:
     try:
-        return (await client.get(probe)).status_code == httpx.codes.OK
+        return (await client.get(probe)).is_success
     except httpx.TransportError:
         return False

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import httpx
 from rich.columns import Columns
@@ -22,6 +22,8 @@ UPSTREAMS = {"catalog": 9001, "reviews": 9002, "inventory": 9003}
 CLIENTS = {"web": 8001, "mobile": 8002, "iot": 8003}
 LATENCY = "0.02"  # seconds that every upstream answer takes, so that the timings mean something
 PRODUCT = "/products/7"
+
+JSONValue: TypeAlias = "dict[str, JSONValue] | list[JSONValue] | str | float | bool | None"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Demo:
             name: (await self.http.get(f"{base}/_stats")).json()["requests"] for name, base in self.upstreams.items()
         }
 
-    async def turn(self, upstream: str, **knobs: Any) -> None:
+    async def turn(self, upstream: str, **knobs: float | bool) -> None:
         """Set the knobs of one upstream."""
         (await self.http.put(f"{self.upstreams[upstream]}/_knobs", json=knobs)).raise_for_status()
 
@@ -89,7 +91,7 @@ def panel(seen: Seen, *, width: int) -> Panel:
     return Panel(Group(facts, body), title=seen.client, subtitle=seen.url, width=width)
 
 
-def abridged(value: Any, *, longest: int = 60) -> Any:
+def abridged(value: JSONValue, *, longest: int = 60) -> JSONValue:
     """
     Cut long texts and long lists, so that a page fits on a screen.
 
