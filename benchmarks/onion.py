@@ -15,6 +15,7 @@ ROUNDS = 9
 
 
 async def null_wire(_request: Request, _context: Context) -> Response:
+    """Answer at once."""
     return ANSWER
 
 
@@ -30,6 +31,7 @@ CASES: dict[str, Policies | None] = {
 
 
 async def measure(policies: Policies | None) -> float:
+    """Return microseconds of CPU time a call."""
     send = null_wire if policies is None else build_onion(policies, send=null_wire, name="null").send
     request = Request("GET", "http://localhost", "/")
     best = float("inf")
@@ -44,6 +46,7 @@ async def measure(policies: Policies | None) -> float:
 
 
 def main() -> None:
+    """Print what each layer costs, and all of them."""
     print(f"Python {sys.version.split()[0]}, best of {ROUNDS} x {CALLS} calls, CPU time")
     bare = 0.0
     for name, policies in CASES.items():

@@ -1,6 +1,7 @@
 """Find the line of the user's code that an error is about."""
 
 import sys
+from types import FrameType
 
 __all__ = ["user_frame"]
 
@@ -14,7 +15,7 @@ def user_frame() -> tuple[str, int]:
 
     `("", 0)` where there is none, as in a setting that the environment gave.
     """
-    frame = sys._getframe()  # noqa: SLF001 - `inspect.stack()` reads every source file on the stack
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - `inspect.stack()` reads every source file on the stack
     while frame is not None:
         module: str = frame.f_globals.get("__name__", "")
         if module.partition(".")[0] not in _OURS:

@@ -206,7 +206,7 @@ _STATUSES: Final = _Rule(
 )
 _LISTENERS: Final = _Rule(
     "a sequence of pybreaker's listeners",
-    lambda value: isinstance(value, Sequence) and _all(value, lambda listener: hasattr(listener, "state_change")),
+    lambda value: _all(value, lambda listener: hasattr(listener, "state_change")),
 )
 
 

@@ -1,12 +1,23 @@
 """One upstream, resiliently: an onion of layers around a wire, usable in any application."""
 
+import importlib
+from typing import TYPE_CHECKING
+
 from bff.ambassador._aiohttp import AiohttpWire
+from bff.ambassador._client import Ambassador
 from bff.ambassador._core import Context, Layer, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
 
+if TYPE_CHECKING:
+    from bff.ambassador._httpx import HttpxWire
+    from bff.ambassador._transport import AmbassadorTransport
+
 __all__ = [
     "AiohttpWire",
+    "Ambassador",
+    "AmbassadorTransport",
     "Context",
+    "HttpxWire",
     "Layer",
     "Onion",
     "OnionStatistics",
@@ -17,3 +28,13 @@ __all__ = [
     "Wire",
     "build_onion",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import httpx only for those who speak through it (PEP 562)."""
+    home = {"HttpxWire": "_httpx", "AmbassadorTransport": "_transport"}.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    return value

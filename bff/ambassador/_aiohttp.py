@@ -25,7 +25,7 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from bff.ambassador._core import Context, Request, Response
-from bff.ambassador._decoding import TooLarge, decoded
+from bff.ambassador._decoding import decoded
 from bff.ambassador._message import check_target, head
 from bff.errors import ContractViolation, Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 
@@ -33,6 +33,7 @@ __all__ = ["AiohttpWire"]
 
 _KEEP_ALIVE: Final = 4.0  # seconds; below the 5 of uvicorn and others, so that we rarely use what they just closed
 _OUR_OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+_INFORMATIONAL: Final = frozenset({100, *range(102, 200)})  # 101 would end HTTP, and was not asked for
 # RFC 9110 section 9.2.2: repeated on a fresh connection where the server closed an idle one under our hands.
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -100,7 +101,7 @@ class AiohttpWire:
         while True:
             try:
                 connection = await pool.connector.connect(site.address, [], self._timeout)
-            except asyncio.TimeoutError as error:
+            except TimeoutError as error:
                 timeout = UpstreamTimeout(
                     f"no connection within {self._timeout.connect:g} s",
                     upstream=context.upstream,
@@ -123,23 +124,21 @@ class AiohttpWire:
     ) -> Response:
         protocol, transport = connection.protocol, connection.transport
         assert protocol is not None
+        assert transport is not None
         is_used = protocol in pool.used
         try:
-            if transport is None:
-                raise ServerDisconnectedError
             protocol.set_response_params(
                 skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
             )
             transport.write(message)
             try:
-                response = await protocol.read()
-                while response[0].code < 200 and response[0].code != 101:
-                    response = await protocol.read()
+                header, body = await protocol.read()
+                while header.code in _INFORMATIONAL:
+                    header, body = await protocol.read()
             except (ServerDisconnectedError, ClientOSError) as error:
                 if is_used and request.method in _IDEMPOTENT:
                     raise _StaleError from error
                 raise
-            header, body = response
             content = await self._body(body, header.headers.get("content-length"), context)
             # An answer that came before the request was read whole leaves the connection in the middle of it.
             if transport.get_write_buffer_size():
@@ -189,8 +188,8 @@ class _Pool:
 
     loop: asyncio.AbstractEventLoop
     connector: TCPConnector
-    used: WeakSet[ResponseHandler] = field(default_factory=WeakSet)
-    _sites: dict[str, _Site] = field(default_factory=dict)
+    used: WeakSet[ResponseHandler] = field(default_factory=WeakSet[ResponseHandler])
+    _sites: dict[str, _Site] = field(default_factory=dict[str, _Site])
 
     def site(self, origin: str) -> _Site:
         site = self._sites.get(origin)
@@ -216,10 +215,13 @@ def _drop(connection: Connection) -> None:
 
 
 def _unconnected(error: OSError, context: Context) -> UpstreamError | Overloaded:
-    names = {"upstream": context.upstream, "operation": context.operation}
+    upstream, operation = context.upstream, context.operation
     if error.errno in _OUR_OWN_LIMITS:
-        return Overloaded("no connection could be made, our own limit is reached", retry_after=1.0, **names)
-    unreachable = UpstreamUnreachable(f"no connection: {error.strerror or error}", **names)
+        what = "no connection could be made, our own limit is reached"
+        return Overloaded(what, upstream=upstream, operation=operation, retry_after=1.0)
+    unreachable = UpstreamUnreachable(
+        f"no connection: {error.strerror or error}", upstream=upstream, operation=operation
+    )
     unreachable.sent = False
     return unreachable
 

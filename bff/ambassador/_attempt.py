@@ -5,43 +5,45 @@ import asyncio
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._deadline import out_of_time
 from bff.ambassador._timer import Alarm
-from bff.errors import UpstreamTimeout
+from bff.errors import BFFError, UpstreamTimeout
 
 __all__ = ["timing"]
 
 
 def timing(per_try: float | None) -> Layer:
-    """
-    Cancel a try after `per_try` seconds (`None`: when the whole call's time is up, which is no less a failure).
-    """
+    """Cancel a try after `per_try` seconds (`None`: when the call's time is up, which is no less a failure)."""
 
     def layer(send: Send) -> Send:
         async def timed(request: Request, context: Context) -> Response:
-            limit = context.limit
-            alarm = None
-            if per_try is not None:
-                loop = asyncio.get_running_loop()
-                when = loop.time() + per_try
-                if limit is None or when < limit.when:
-                    alarm = Alarm(loop, when)
+            alarm = None if per_try is None else _alarm(context, per_try)
             try:
-                response = await send(request, context)
+                return await send(request, context)
             except asyncio.CancelledError as error:
-                if alarm is not None and alarm.stop():
-                    raise UpstreamTimeout(
-                        f"no answer within {per_try:g} s", upstream=context.upstream, operation=context.operation
-                    ) from error
-                if limit is not None and limit.is_alone():
-                    raise out_of_time(context, limit) from error
-                raise
-            except BaseException:
+                is_ours, alarm = alarm is not None and alarm.stop(), None
+                cut = _cut(context, per_try) if is_ours else _end_of_call(context)
+                if cut is None:
+                    raise
+                raise cut from error
+            finally:
                 if alarm is not None:
                     alarm.stop()
-                raise
-            if alarm is not None:
-                alarm.stop()
-            return response
 
         return timed
 
     return layer
+
+
+def _alarm(context: Context, per_try: float) -> Alarm | None:
+    """Set an alarm, unless the call's own rings first."""
+    loop = asyncio.get_running_loop()
+    when = loop.time() + per_try
+    return Alarm(loop, when) if context.limit is None or when < context.limit.when else None
+
+
+def _cut(context: Context, per_try: float | None) -> BFFError:
+    return UpstreamTimeout(f"no answer within {per_try:g} s", upstream=context.upstream, operation=context.operation)
+
+
+def _end_of_call(context: Context) -> BFFError | None:
+    limit = context.limit
+    return out_of_time(context, limit) if limit is not None and limit.is_alone() else None

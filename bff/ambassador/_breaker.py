@@ -53,6 +53,7 @@ class Breaker:
         self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
         self._probing = 0
         self._passed = 0
+        self._epoch: int = -_BUCKETS
         self._forget()
 
     @property
@@ -66,9 +67,7 @@ class Breaker:
         return self._totals.failed / self._totals.calls if self._totals.calls else 0.0
 
     def admit(self, now: float) -> int | None:
-        """
-        Return a permit to hand back to `record()`, or `None` to refuse.
-        """
+        """Return a permit to hand back to `record()`, or `None` to refuse."""
         if self.state == "closed":
             return self._generation
         if now >= self._retry_at:
@@ -86,9 +85,7 @@ class Breaker:
         return max(self._retry_at - now, 0.0)
 
     def record(self, permit: int, *, ok: bool | None, slow: bool, now: float) -> None:
-        """
-        Take the verdict on an admitted try: `ok=None` is none, as of a try that was cancelled.
-        """
+        """Take the verdict on an admitted try: `ok=None` is none, as of a try that was cancelled."""
         # A verdict on a try that was admitted before the last change of state is stale.
         if permit != self._generation:
             return

@@ -44,7 +44,7 @@ class Bridge:
         try:
             mirror = self._mirror
             {"open": mirror.open, "half-open": mirror.half_open, "closed": mirror.close}[state]()
-        except Exception:
+        except Exception:  # noqa: BLE001 - a user's storage, or what it stands on, may raise anything
             _log.exception("the storage of circuit breaker %r failed on %r", self._name, state)
 
     @cached_property
@@ -70,5 +70,5 @@ class _Unfailing(pybreaker.CircuitBreakerListener):
         for listener in self._listeners:
             try:
                 listener.state_change(cb, old_state, new_state)
-            except Exception:
+            except Exception:  # noqa: BLE001 - as above
                 _log.exception("listener %r of circuit breaker %r failed", listener, self._name)

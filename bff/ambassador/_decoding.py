@@ -30,7 +30,7 @@ def decoded(content: bytes, headers: Mapping[str, str], *, max_size: int) -> byt
             content = _inflate(content, _GZIP, max_size)
         elif name == "deflate":
             # The name means the zlib format; some servers send the bare stream, which never begins like it.
-            content = _inflate(content, _ZLIB if content[0] & 0x0F == 8 else _RAW, max_size)
+            content = _inflate(content, _ZLIB if content[0] & 0x0F == zlib.DEFLATED else _RAW, max_size)
         elif name not in {"identity", ""}:
             raise ValueError(f"content coding {name!r}, which was not asked for")
     return content

@@ -6,7 +6,7 @@ from typing import Final
 from bff.ambassador._core import Context, Request
 from bff.errors import UnsafePath
 
-__all__ = ["ACCEPT_ENCODING", "FRAMING", "check_target", "head"]
+__all__ = ["ACCEPT_ENCODING", "ENTITY", "FRAMING", "check_target", "head"]
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
 
@@ -25,6 +25,9 @@ FRAMING: Final = frozenset(
         "upgrade",
     }
 )
+
+ENTITY: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""The headers of an answer that describe its body as it was sent, and not as it is once decoded."""
 
 # RFC 9112 section 3.2.1: visible ASCII, and no fragment.
 _TARGET = re.compile(r"/[!\"$-~]*")

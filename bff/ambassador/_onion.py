@@ -3,7 +3,7 @@
 import asyncio
 import random as chance
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bff.ambassador._attempt import timing
 from bff.ambassador._breaker import Breaker, State
@@ -17,7 +17,7 @@ from bff.ambassador._retry import Retrier, retrying
 from bff.events import BreakerChanged, Emitter
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
 
-__all__ = ["Onion", "OnionStatistics", "Policies", "build_onion"]
+__all__ = ["Onion", "OnionStatistics", "Parts", "Policies", "build_onion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,42 @@ class OnionStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class Onion:
-    """A wire with its layers; `layers` names them from the outside in."""
+class Parts:
+    """What an onion is made of besides policies: its wire, what its layers remember, and their surroundings."""
 
     send: Send
-    layers: tuple[str, ...]
     breaker: Breaker | None
     slots: Slots | None
     budget: Budget | None
+    emitter: Emitter
+    clock: Callable[[], float]
+    random: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Onion:
+    """A wire with its layers; `layers` names them from the outside in, `close` ends what works in the background."""
+
+    policies: Policies
+    parts: Parts
+    send: Send
+    layers: tuple[str, ...]
     close: Callable[[], None]
+
+    def retimed(self, timeout: Timeout | None) -> "Onion":
+        """Return an onion with another timeout that shares breaker, slots and budget with this one."""
+        return _assemble(replace(self.policies, timeout=timeout), self.parts, close=self.close)
 
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
-        breaker, slots, budget = self.breaker, self.slots, self.budget
+        breaker, slots, budget = self.parts.breaker, self.parts.slots, self.parts.budget
         return OnionStatistics(
-            state=breaker and breaker.state,
-            calls=breaker and breaker.calls,
-            failure_rate=breaker and breaker.failure_rate,
-            taken=slots and slots.taken,
-            queued=slots and slots.queued,
-            retry_tokens=budget and budget.tokens,
+            state=breaker.state if breaker else None,
+            calls=breaker.calls if breaker else None,
+            failure_rate=breaker.failure_rate if breaker else None,
+            taken=slots.taken if slots else None,
+            queued=slots.queued if slots else None,
+            retry_tokens=budget.tokens if budget else None,
         )
 
 
@@ -86,36 +102,39 @@ def build_onion(
 
     Several onions may stand on one wire. `clock` is the running loop's unless a test says otherwise.
     """
-    clock = clock or _loop_time
-    timeout, retry = policies.timeout, policies.retry
-    budget = Budget(retry.budget) if retry and retry.budget else None
+    retry, bulkhead = policies.retry, policies.bulkhead
     breaker, close = _breaker(policies.breaker, name=name, operation=operation, emitter=emitter, random=random)
-    slots = Slots(policies.bulkhead) if policies.bulkhead else None
+    parts = Parts(
+        send=_counting(send),
+        breaker=breaker,
+        slots=Slots(bulkhead) if bulkhead else None,
+        budget=Budget(retry.budget) if retry and retry.budget else None,
+        emitter=emitter,
+        clock=clock or _loop_time,
+        random=random,
+    )
+    return _assemble(policies, parts, close=close)
 
-    onion: list[tuple[str, Layer]] = [
-        ("deadline", deadline(timeout.total if timeout else None)),
-    ]
+
+def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) -> Onion:
+    """Build the layers in their order; one that is switched off is not there."""
+    timeout, retry, clock = policies.timeout, policies.retry, parts.clock
+    onion: list[tuple[str, Layer]] = [("deadline", deadline(timeout.total if timeout else None))]
     if retry:
-        retrier = Retrier(retry, budget=budget, clock=clock, random=random, emitter=emitter)
+        retrier = Retrier(retry, budget=parts.budget, clock=clock, random=parts.random, emitter=parts.emitter)
         onion.append(("retry", retrying(retrier)))
-    if breaker and policies.breaker:
-        onion.append(("breaker", breaking(breaker, clock=clock, slow_call=policies.breaker.slow_call)))
-    if slots:
-        onion.append(("bulkhead", limiting(slots)))
+    if parts.breaker and policies.breaker:
+        onion.append(("breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)))
+    if parts.slots:
+        onion.append(("bulkhead", limiting(parts.slots)))
     if timeout:
         onion.append(("per-try timeout", timing(timeout.attempt)))
 
-    send = _counting(send)
+    send = parts.send
     for _, layer in reversed(onion):
         send = layer(send)
-    return Onion(
-        send=reporting(emitter, clock=clock)(send),
-        layers=(*(layer_name for layer_name, _ in onion), "wire"),
-        breaker=breaker,
-        slots=slots,
-        budget=budget,
-        close=close,
-    )
+    send = reporting(parts.emitter, clock=clock)(send)
+    return Onion(policies, parts, send, layers=(*(name for name, _ in onion), "wire"), close=close)
 
 
 def _breaker(

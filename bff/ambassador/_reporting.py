@@ -1,12 +1,15 @@
 """Say once of every call how it ended, to whoever subscribed."""
 
 from collections.abc import Callable
+from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.errors import RejectedError, UpstreamError
 from bff.events import CallFailed, CallFinished, Emitter
 
 __all__ = ["reporting"]
+
+_SERVER_ERRORS: Final = 500  # and above
 
 
 def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
@@ -39,7 +42,7 @@ def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
 
 
 def _ended(context: Context, status: int, duration: float) -> CallFinished | CallFailed:
-    if status >= 500:
+    if status >= _SERVER_ERRORS:
         return _failed(context, "status", f"answered {status}", duration)
     return CallFinished(
         upstream=context.upstream,

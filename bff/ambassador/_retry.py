@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final, cast
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
@@ -19,6 +19,7 @@ __all__ = ["retrying"]
 # RFC 9110 section 9.2.2.
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 # Another try would be refused for the same reason.
+_SERVER_ERRORS: Final = 500  # and above
 _FINAL: Final = (CircuitOpen, DeadlineExceeded)
 
 
@@ -64,9 +65,7 @@ class Retrier:
         return state
 
     async def pause(self, state: RetryCallState, outcome: Response | Exception) -> float | None:
-        """
-        Return the seconds to wait before the next try, or `None` where there is to be none.
-        """
+        """Return the seconds to wait before the next try, or `None` where there is to be none."""
         request, context = cast("tuple[Request, Context]", state.args)
         self._set(state, outcome)
         pause = None
@@ -74,12 +73,17 @@ class Retrier:
             pause = self._fit(self._wait(state, outcome), context)
             if self.budget is not None and not self.budget.has_token():
                 pause = None
-        if self._emitter is not None and (isinstance(outcome, Exception) or outcome.status >= 500 or pause is not None):
-            cause = str(getattr(outcome, "cause", "error")) if isinstance(outcome, Exception) else "status"
-            self._emitter.emit(
-                AttemptFailed(context.upstream, context.operation, state.attempt_number, cause, retry_in=pause)
-            )
+        if self._emitter is not None:
+            self._report(state, outcome, pause)
         return pause
+
+    def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None) -> None:
+        if isinstance(outcome, Response) and pause is None and outcome.status < _SERVER_ERRORS:
+            return
+        context = cast("Context", state.args[1])
+        cause = "status" if isinstance(outcome, Response) else str(getattr(outcome, "cause", "error"))
+        event = AttemptFailed(context.upstream, context.operation, state.attempt_number, cause, retry_in=pause)
+        cast("Emitter", self._emitter).emit(event)
 
     def _set(self, state: RetryCallState, outcome: Response | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -99,7 +103,7 @@ class Retrier:
         if self.policy.when is None:
             return isinstance(outcome, UpstreamTimeout | UpstreamUnreachable)
         answer = self.policy.when(state)
-        return await cast("Awaitable[bool]", answer) if inspect.isawaitable(answer) else bool(answer)
+        return bool(await answer) if inspect.isawaitable(answer) else bool(answer)
 
     def _wait(self, state: RetryCallState, outcome: Response | Exception) -> tuple[float, float]:
         """Return the least and the preferred pause: an upstream's `Retry-After` is spread, never undercut."""
@@ -112,7 +116,7 @@ class Retrier:
         return asked, max(pause, asked * (1 + self._random() / 2))
 
     def _fit(self, pauses: tuple[float, float], context: Context) -> float | None:
-        """Return the preferred pause cut to what is left of the call's time, `None` where even the least is too long."""
+        """Return the preferred pause cut to what is left of the call's time, `None` where the least is too long."""
         least, preferred = pauses
         if context.limit is None:
             return preferred

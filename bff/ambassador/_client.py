@@ -1,0 +1,186 @@
+"""One upstream for any application: a small client around the onion and its wire."""
+
+import json as jsonlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, cast
+from urllib.parse import quote, urlencode
+
+from bff.ambassador._address import address
+from bff.ambassador._aiohttp import AiohttpWire
+from bff.ambassador._auth import Auth, authenticating
+from bff.ambassador._core import Context, Request, Response, Send, Wire
+from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.events import Emitter, Observer
+from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+__all__ = ["Ambassador", "Options"]
+
+_DEFAULTS = Policies()
+# RFC 3986 section 3.3: what a path may hold besides letters and digits; `%` stays, so that escapes are not escaped.
+_IN_PATH: Final = "/%:@!$&'()*+,;=~"
+_IN_QUERY: Final = _IN_PATH + "?"
+
+
+class Options(TypedDict, total=False):
+    """
+    What a request may have besides method and path.
+
+    `params` becomes the query (a sequence is repeated, `None` left out), `json` or `content` the body, `timeout`
+    replaces the ambassador's for this call (a number is the total, in seconds).
+    """
+
+    params: Mapping[str, object] | None
+    headers: Mapping[str, str] | None
+    json: Any
+    content: bytes | str | None
+    timeout: float | Timeout | None
+
+
+class Ambassador:
+    """
+    Call one upstream resiliently.
+
+    An answer of 4xx or 5xx is returned once the policies have done what they can; `UpstreamError` and
+    `RejectedError` are raised where there is none. A policy that is `None` is off. `auth` is an `httpx.Auth`, or
+    a function that takes the request and returns headers to add, asynchronous or not. `transport` is any httpx
+    transport to speak through instead of the default wire; `wire` is one of your own.
+    """
+
+    def __init__(  # noqa: PLR0913 - an upstream's settings, under the same names
+        self,
+        base_url: str,
+        *,
+        timeout: Timeout | None = _DEFAULTS.timeout,
+        retry: Retry | None = _DEFAULTS.retry,
+        breaker: CircuitBreaker | None = _DEFAULTS.breaker,
+        bulkhead: Bulkhead | None = _DEFAULTS.bulkhead,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
+        verify: "str | ssl.SSLContext | bool" = True,
+        max_body: int = 10_000_000,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        wire: Wire | None = None,
+        name: str | None = None,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self._address = address(base_url)
+        self.name = name or self._address.origin.partition("://")[2]
+        self._headers = {"user-agent": "bff", **self._address.headers, **_lowered(headers)}
+        connect = timeout.connect if timeout else None
+        self._wire = wire or new_wire(transport, connect=connect, verify=verify, max_body=max_body)
+        self._policies = Policies(timeout, retry, breaker, bulkhead)
+        inner: Send = authenticating(auth)(self._wire.send) if auth is not None else self._wire.send
+        self._onion: Onion = build_onion(self._policies, send=inner, name=self.name, emitter=Emitter(observers))
+
+    async def request(self, method: str, path: str, **options: Unpack[Options]) -> Response:
+        """
+        Send one request and return the answer, whatever its status.
+
+        `path` may have a query and is percent-encoded where it needs to be; one with a `..` is refused
+        (`UnsafePath`) before anything is sent.
+        """
+        request = self._request(method, path, options)
+        context = Context(self.name)
+        if "timeout" not in options:
+            return await self._onion.send(request, context)
+        timeout = options["timeout"]
+        if isinstance(timeout, int | float):
+            timeout = replace(self._policies.timeout or Timeout(), total=float(timeout))
+        return await self._onion.retimed(timeout).send(request, context)
+
+    async def get(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a GET; see `request`."""
+        return await self.request("GET", path, **options)
+
+    async def head(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a HEAD; see `request`."""
+        return await self.request("HEAD", path, **options)
+
+    async def post(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a POST; see `request`. It is tried again only with an `Idempotency-Key`, or if it was never sent."""
+        return await self.request("POST", path, **options)
+
+    async def put(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a PUT; see `request`."""
+        return await self.request("PUT", path, **options)
+
+    async def patch(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a PATCH; see `request`. It is tried again as a POST is."""
+        return await self.request("PATCH", path, **options)
+
+    async def delete(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a DELETE; see `request`."""
+        return await self.request("DELETE", path, **options)
+
+    def statistics(self) -> OnionStatistics:
+        """Return what the layers know now."""
+        return self._onion.statistics()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._onion.close()
+        await self._wire.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Ambassador to {self._address}: {' > '.join(self._onion.layers)}>"
+
+    def _request(self, method: str, path: str, options: Options) -> Request:
+        headers = self._headers | _lowered(options.get("headers"))
+        content = options.get("content") or b""
+        if "json" in options:
+            content = jsonlib.dumps(options["json"], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            headers.setdefault("content-type", "application/json")
+        return Request(
+            method=method.upper(),
+            origin=self._address.origin,
+            target=self._address.prefix + _target(path, options.get("params")),
+            headers=tuple(headers.items()),
+            content=content.encode() if isinstance(content, str) else content,
+        )
+
+
+def new_wire(transport: "Transport | None", *, connect: float | None, verify: "Verify", max_body: int) -> Wire:
+    """Return the wire for an upstream: the default one, or `transport` as one."""
+    if transport is None:
+        return AiohttpWire(connect=connect, verify=verify, max_body=max_body)
+    from bff.ambassador._httpx import HttpxWire
+
+    return HttpxWire(transport, connect=connect, max_body=max_body)
+
+
+def _target(path: str, params: Mapping[str, object] | None) -> str:
+    path, _, query = path.partition("?")
+    pairs = [(name, item) for name, value in (params or {}).items() for item in _items(value)]
+    queries = [quote(query, safe=_IN_QUERY), urlencode(pairs)]
+    target = quote(path if path.startswith("/") else f"/{path}", safe=_IN_PATH)
+    joined = "&".join(part for part in queries if part)
+    return f"{target}?{joined}" if joined else target
+
+
+def _items(value: object) -> Iterable[str]:
+    if value is None:
+        return ()
+    if isinstance(value, bool):
+        return ("true" if value else "false",)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [text for item in cast("Iterable[object]", value) for text in _items(item)]
+    return (str(value),)
+
+
+def _lowered(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
