@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from asyncio.subprocess import Process
@@ -83,7 +84,7 @@ class _Child:
 
     async def stop(self) -> None:
         if self.process.returncode is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGINT)  # as Ctrl-C does: at SIGTERM a BFF would go on for a while
         try:
             async with asyncio.timeout(GRACE):
                 await self.process.wait()

@@ -177,6 +177,8 @@ async def run(console: Console, *, once: bool) -> None:
     upstreams, clients = ports(UPSTREAMS, console), ports(CLIENTS, console)
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0, trust_env=False))
+        if not console.is_terminal:
+            console.print("Starting three services and three BFFs ...")
         with console.status("Starting three services and three BFFs ..."):
             await stack.enter_async_context(running(servers(upstreams, clients)))
         demo = Demo(

@@ -72,7 +72,7 @@ async def ask(step: Step, folder: Path, shop: Server) -> httpx.Response:
             return await phone.get(step.path)
 
 
-@pytest.mark.parametrize("step", steps(), ids=["one call", "an image", "three services", "one is dark"])
+@pytest.mark.parametrize("step", [*steps()], ids=["one call", "an image", "three services", "one is dark"])
 def test_the_tutorial_tells_the_truth(step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ports = {name: free_port(0) for name in UPSTREAMS}
     for name, port in ports.items():
