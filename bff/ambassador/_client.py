@@ -4,21 +4,16 @@ import json as jsonlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, cast
+from typing import Any, Final, Self, TypedDict, Unpack, cast
 from urllib.parse import quote, urlencode
 
 from bff.ambassador._address import address
-from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._auth import Auth, authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._wires import Transport, Verify, new_wire
 from bff.events import Emitter, Observer
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
-
-if TYPE_CHECKING:
-    import ssl
-
-    import httpx
 
 __all__ = ["Ambassador", "Options"]
 
@@ -62,10 +57,10 @@ class Ambassador:
         breaker: CircuitBreaker | None = _DEFAULTS.breaker,
         bulkhead: Bulkhead | None = _DEFAULTS.bulkhead,
         headers: Mapping[str, str] | None = None,
-        auth: Auth | None = None,
-        verify: "str | ssl.SSLContext | bool" = True,
+        auth: "Auth | None" = None,
+        verify: "Verify" = True,
         max_body: int = 10_000_000,
-        transport: "httpx.AsyncBaseTransport | None" = None,
+        transport: "Transport | None" = None,
         wire: Wire | None = None,
         name: str | None = None,
         observers: Iterable[Observer] = (),
@@ -152,15 +147,6 @@ class Ambassador:
             headers=tuple(headers.items()),
             content=content.encode() if isinstance(content, str) else content,
         )
-
-
-def new_wire(transport: "Transport | None", *, connect: float | None, verify: "Verify", max_body: int) -> Wire:
-    """Return the wire for an upstream: the default one, or `transport` as one."""
-    if transport is None:
-        return AiohttpWire(connect=connect, verify=verify, max_body=max_body)
-    from bff.ambassador._httpx import HttpxWire
-
-    return HttpxWire(transport, connect=connect, max_body=max_body)
 
 
 def _target(path: str, params: Mapping[str, object] | None) -> str:
