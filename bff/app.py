@@ -1,8 +1,8 @@
 """`BFF`: put profiles, plans, upstreams and routes together into one ASGI app."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
@@ -27,7 +27,14 @@ _Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
 class ClientProfile(Profile):
-    __doc__ = Profile.__doc__
+    """
+    What one kind of client gets.
+
+    A subclass declares endpoints as methods and settings as attributes; any other attribute is its own, for its
+    endpoints to read. `deadline` is in seconds, for the whole request; `prefix` is where it is served when one app
+    serves several profiles (default: `/` and the name); `forward_headers` may travel to upstreams that accept them;
+    `expose` shows `Server-Timing` and the names of upstreams to this client.
+    """
 
     @classmethod
     def router(
@@ -89,7 +96,7 @@ class BFF(FastAPI):
 
     def _lifespan(self, outer: _Lifespan | None) -> _Lifespan:
         @asynccontextmanager
-        async def lifespan(app: Any) -> AsyncIterator[None]:
+        async def lifespan(app: Any) -> AsyncGenerator[None]:
             self._drain.install()
             try:
                 async with self._service.lifespan(app):
@@ -144,7 +151,7 @@ class _Service:
         ]
 
     @asynccontextmanager
-    async def lifespan(self, _: Any) -> AsyncIterator[None]:
+    async def lifespan(self, _: Any) -> AsyncGenerator[None]:
         """Close the upstreams' connections in the end."""
         try:
             yield
@@ -157,7 +164,7 @@ def _prepare(endpoint: Endpoint) -> Prepared:
     if endpoint.is_traced:
         return Prepared(endpoint, plan(endpoint), {})
     upstreams = {
-        parameter.name: cast("type[Upstream]", parameter.annotation)
+        parameter.name: parameter.annotation
         for parameter in endpoint.parameters
         if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Upstream)
     }

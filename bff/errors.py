@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import ClassVar
 
 __all__ = [
@@ -130,7 +131,7 @@ class UpstreamStatus(UpstreamError):
         attempts: int = 0,
         cause: str | None = None,
     ) -> None:
-        cause = cause or ("not-found" if status == 404 else None)
+        cause = cause or ("not-found" if status == HTTPStatus.NOT_FOUND else None)
         super().__init__(message, upstream=upstream, operation=operation, attempts=attempts, cause=cause)
         self.status = status
 

@@ -119,7 +119,7 @@ class Emitter:
             if _is_for(observer, type(event)):
                 try:
                     observer(event)
-                except Exception:
+                except Exception:  # noqa: BLE001 - it is foreign code, and no request is to suffer from it
                     _log.exception("observer %r failed on %s", observer, type(event).__name__)
 
 

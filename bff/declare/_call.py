@@ -1,9 +1,7 @@
 """`call.get`, `call.post` and their like: turn a typed stub into an operation of an upstream."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar
-
-from typing_extensions import Unpack
+from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
 
 from bff.declare._operation import Operation, Options
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
@@ -44,9 +42,7 @@ class call:  # noqa: N801 - it reads as a verb: `@call.get("/products")`
     """Declare the operations of an upstream, one decorator for each method of HTTP."""
 
     @staticmethod
-    def get(
-        path: str, **options: Unpack[CallOptions]
-    ) -> Callable[[Callable[Concatenate[Any, P], R]], Operation[P, R]]:
+    def get(path: str, **options: Unpack[CallOptions]) -> Callable[[Callable[Concatenate[Any, P], R]], Operation[P, R]]:
         """Declare a read."""
         return _operation("GET", path, options)
 
@@ -65,9 +61,7 @@ class call:  # noqa: N801 - it reads as a verb: `@call.get("/products")`
         return _operation("POST", path, options)
 
     @staticmethod
-    def put(
-        path: str, **options: Unpack[CallOptions]
-    ) -> Callable[[Callable[Concatenate[Any, P], R]], Operation[P, R]]:
+    def put(path: str, **options: Unpack[CallOptions]) -> Callable[[Callable[Concatenate[Any, P], R]], Operation[P, R]]:
         """Declare a write that replaces."""
         return _operation("PUT", path, options)
 

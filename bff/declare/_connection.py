@@ -4,43 +4,48 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from bff.ambassador._aiohttp import AiohttpWire
-from bff.ambassador._core import Wire
+from bff.ambassador._address import address
+from bff.ambassador._auth import authenticating
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._wires import new_wire
 from bff.declare._exchange import Binding
 from bff.declare._operation import Operation
 from bff.events import Emitter
-from bff.policy import Timeout
 
 _DEFAULT_HEADERS = {"accept": "application/json", "user-agent": "bff"}
 
 
-from urllib.parse import urlsplit
-from collections import namedtuple
-A=namedtuple("A","origin prefix headers")
-def address(u):
-    p=urlsplit(u); return A(f"{p.scheme}://{p.netloc}", p.path.rstrip("/"), {})
-HttpxWire=None
 class Connection:
     """
     Where an upstream is, and how it is called.
 
     Operations share one set of layers, and with it breaker, slots and budget, unless they say something of their own.
+    `accepts` are the client's headers that may travel on, in lower case.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Any], emitter: Emitter) -> None:
         self.name = name
-        self._settings = settings
+        self.address = address(settings["base_url"])
+        self.accepts = frozenset(header.lower() for header in settings["accept_headers"])
         self._emitter = emitter
-        policies = {key: settings[key] for key in ("timeout", "retry", "breaker", "bulkhead") if key in settings}
-        self._policies = Policies(**policies)
-        self._address = address(settings["base_url"])
-        headers = {**_DEFAULT_HEADERS, **self._address.headers, **_lowered(settings.get("headers") or {})}
-        self._headers = tuple(headers.items())
-        self.accepts = frozenset(header.lower() for header in settings.get("accept_headers") or ())
-        self._wire = self._new_wire()
+        self._policies = Policies(**{key: settings[key] for key in ("timeout", "retry", "breaker", "bulkhead")})
+        own = {header.lower(): value for header, value in settings["headers"].items()}
+        self._headers = tuple({**_DEFAULT_HEADERS, **self.address.headers, **own}.items())
+        timeout = self._policies.timeout
+        self._wire = new_wire(
+            settings["transport"],
+            connect=timeout.connect if timeout else None,
+            verify=settings["verify"],
+            max_body=settings["max_body"],
+        )
+        auth = settings["auth"]
+        self._send = self._wire.send if auth is None else authenticating(auth)(self._wire.send)
         self._onion = self._new_onion(self._policies)
         self._own: dict[str, Onion] = {}
+
+    def policies_of(self, operation: Operation[..., Any]) -> Policies:
+        """Return how an operation is called: its own policies over the upstream's."""
+        return replace(self._policies, **cast("Any", operation.options.policies))
 
     def binding(self, operation: Operation[..., Any]) -> Binding:
         """Return an operation ready to be sent."""
@@ -48,8 +53,8 @@ class Connection:
             operation=operation,
             upstream=self.name,
             send=self._onion_of(operation).send,
-            origin=self._address.origin,
-            prefix=self._address.prefix,
+            origin=self.address.origin,
+            prefix=self.address.prefix,
             headers=self._headers,
             accepts=self.accepts,
         )
@@ -59,7 +64,7 @@ class Connection:
         return {"": self._onion.statistics(), **{name: onion.statistics() for name, onion in self._own.items()}}
 
     def __repr__(self) -> str:
-        return f"<{self.name} at {self._address.origin}{self._address.prefix}: {' > '.join(self._onion.layers)}>"
+        return f"<{self.name} at {self.address}: {' > '.join(self._onion.layers)}>"
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -68,27 +73,11 @@ class Connection:
         await self._wire.aclose()
 
     def _onion_of(self, operation: Operation[..., Any]) -> Onion:
-        own = operation.options.policies
-        if not own:
+        if not operation.options.policies:
             return self._onion
         if operation.name not in self._own:
-            self._own[operation.name] = self._new_onion(replace(self._policies, **cast("Any", own)), operation.name)
+            self._own[operation.name] = self._new_onion(self.policies_of(operation), operation.name)
         return self._own[operation.name]
 
     def _new_onion(self, policies: Policies, operation: str = "") -> Onion:
-        send = self._wire.send
-        return build_onion(policies, send=send, name=self.name, operation=operation, emitter=self._emitter)
-
-    def _new_wire(self) -> Wire:
-        settings = self._settings
-        transport = settings.get("transport")
-        max_body = settings.get("max_body", 10_000_000)
-        if transport is not None:
-            return HttpxWire(transport, max_body=max_body)
-        timeout: Timeout | None = self._policies.timeout
-        connect = timeout.connect if timeout else None
-        return AiohttpWire(connect=connect, verify=settings.get("verify", True), max_body=max_body)
-
-
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+        return build_onion(policies, send=self._send, name=self.name, operation=operation, emitter=self._emitter)

@@ -66,7 +66,9 @@ class Derived(Generic[P, R]):
         if not fits(node.type, wanted):
             what = f"`{name}` takes `{spell(wanted)}` as `{parameter}`, and gets `{spell(node.type)}`"
             is_only_none = is_nullable(node.type) and fits(without_none(node.type), wanted)
-            mend = f"declare it `{spell(wanted)} | None`, or give or_else(...)" if is_only_none else "make the types agree"
+            mend = (
+                f"declare it `{spell(wanted)} | None`, or give or_else(...)" if is_only_none else "make the types agree"
+            )
             raise trace.fail(what, mend)
         return node
 

@@ -3,9 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, get_type_hints
-
-from typing_extensions import Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, get_type_hints
 
 from bff._unset import UNSET
 from bff.errors import Problem
@@ -151,7 +149,9 @@ def _clashes(cls: type, own: Mapping[str, tuple[Callable[..., Any], Route]]) -> 
 def _undecorated(cls: type, name: str, member: object) -> Problem:
     what = f"`{name}` replaces an inherited endpoint and is none itself"
     place = place_of(member) if inspect.isfunction(member) else ("", 0)
-    return Problem(what, "decorate it with @endpoint..., or set it to None to drop it", f"{cls.__name__}.{name}", *place)
+    return Problem(
+        what, "decorate it with @endpoint..., or set it to None to drop it", f"{cls.__name__}.{name}", *place
+    )
 
 
 def _declare(method: str, path: str, options: EndpointOptions) -> Callable[[F], F]:

@@ -13,6 +13,8 @@ from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
 from bff.errors import ContractViolation, RejectedError, UpstreamError, UpstreamStatus
 
+_SUCCESS = (200, 299)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -48,7 +50,7 @@ async def exchange(
         request = _request(binding, values, scope)
         response = await binding.send(request, context)
         status = response.status
-        if not 200 <= status < 300:
+        if not _SUCCESS[0] <= status <= _SUCCESS[1]:
             raise _unsuccessful(binding, response, context)
     except (UpstreamError, RejectedError) as error:
         error.attempts = context.attempts

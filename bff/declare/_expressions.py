@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
-from bff.declare._types import element, is_nullable, nullable_if, spell, union, without_none
+from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,8 +48,8 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
         raise trace.fail(f"`each` needs a list, and gets `{spell(node.type)}`", "give it a list")
     item = trace.add(graph.Item, tp)
     body = lift(fn(cast("T", Symbol(item))))
-    listed = nullable_if(is_nullable(node.type), list[body.type])  # type: ignore[name-defined]
-    made = trace.add(graph.Each, listed, is_absent=node.is_absent, items=node, item=item, body=body)
+    tp = nullable_if(is_nullable(node.type), listed(body.type))
+    made = trace.add(graph.Each, tp, is_absent=node.is_absent, items=node, item=item, body=body)
     return cast("list[R]", Symbol(made))
 
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args, overload
 from typing import get_type_hints as hints_of
-from typing import overload
 
 from fastapi import params
 from pydantic import BaseModel, TypeAdapter
@@ -18,7 +18,7 @@ from bff.declare import _graph as graph
 from bff.declare._graph import Trace, current_trace
 from bff.declare._symbol import Symbol, lift, trace_now
 from bff.declare._template import Parameter, Template
-from bff.declare._types import fits, is_nullable, spell, unwrap, without_none
+from bff.declare._types import fits, is_nullable, origin_of, spell, unwrap, without_none
 from bff.errors import DeclarationError, Problem
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
 
@@ -127,10 +127,14 @@ class Operation(Generic[P, R]):
             self.refuse(f"an annotation cannot be read: {error}", "import the name where the stub is defined")
             return {}
 
-    def refuse(self, what: str, mend: str) -> None:
-        """Note a mistake in the declaration, at the line of the stub."""
+    def problem(self, what: str, mend: str) -> Problem:
+        """Return a mistake in the declaration, at the line of the stub."""
         code = self.stub.__code__
-        self.problems.append(Problem(what, mend, self.full_name, code.co_filename, code.co_firstlineno))
+        return Problem(what, mend, self.full_name, code.co_filename, code.co_firstlineno)
+
+    def refuse(self, what: str, mend: str) -> None:
+        """Note a mistake in the declaration."""
+        self.problems.append(self.problem(what, mend))
 
     def hint(self, name: str) -> Any:
         """Return the annotation of a parameter, `UNSET` where it has none."""
@@ -142,7 +146,9 @@ class Operation(Generic[P, R]):
         def __get__(self, instance: None, owner: "type[Upstream]") -> Callable[P, R]: ...
         @overload
         def __get__(self, instance: "Upstream", owner: "type[Upstream]") -> Callable[P, Awaitable[R]]: ...
-        def __get__(self, instance: "Upstream | None", owner: "type[Upstream]") -> Callable[P, Any]: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> "Operation[P, R]": ...
+        def __get__(self, instance: object, owner: type) -> Any: ...
 
     else:
 
@@ -178,7 +184,9 @@ class Operation(Generic[P, R]):
             values = self.arguments(args, kwargs)
         except TypeError as error:
             raise trace.fail(f"`{self.full_name}`: {error}", f"call it as `{self.full_name}{self.signature}`") from None
-        nodes = tuple(self._argument(parameter, value) for parameter, value in zip(self.parameters, values, strict=True))
+        nodes = tuple(
+            self._argument(parameter, value) for parameter, value in zip(self.parameters, values, strict=True)
+        )
         call = trace.add(graph.Call, self.returns, operation=self, arguments=nodes)
         if call.scope:
             what = f"`{self.full_name}` inside `each` uses the item: that is a join, one call for every item"
@@ -217,7 +225,7 @@ def _parameters(operation: Operation[..., Any]) -> tuple[Parameter, ...]:
 
 
 def _parameter(operation: Operation[..., Any], name: str, annotation: Any, *, is_in_path: bool) -> Parameter:
-    markers = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    markers = get_args(annotation)[1:] if origin_of(annotation) is Annotated else ()
     marker = next((each for each in markers if isinstance(each, params.Param)), None)
     tp = unwrap(annotation)
     if is_in_path:
@@ -247,5 +255,5 @@ def _check(operation: Operation[..., Any]) -> None:
     if len(bodies) > 1:
         operation.refuse(f"`{bodies[0]}` and `{bodies[1]}` are both the body", "make one model of them")
     for status in operation.options.errors:
-        if not 400 <= status <= 499:
+        if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             operation.refuse(f"errors= maps {status}", "map statuses from 400 to 499")

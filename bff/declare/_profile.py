@@ -1,8 +1,8 @@
 """A client profile: what one kind of client gets, and how it is treated."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ClassVar, cast
 
 from bff.declare._endpoint import Endpoint, collect, read_endpoint, route_of
 from bff.declare._settings import near_miss
@@ -24,14 +24,7 @@ def kebab(name: str) -> str:
 
 
 class Profile:
-    """
-    What one kind of client gets.
-
-    A subclass declares endpoints as methods and settings as attributes; any other attribute is its own, for its
-    endpoints to read. `deadline` is in seconds, for the whole request; `prefix` is where it is served when one app
-    serves several profiles (default: `/` and the name); `forward_headers` may travel to upstreams that accept them;
-    `expose` shows `Server-Timing` and the names of upstreams to this client.
-    """
+    """The settings of a client profile and their defaults; `ClientProfile` is what users subclass."""
 
     name: ClassVar[str] = ""
     prefix: ClassVar[str | None] = None
@@ -100,8 +93,8 @@ def _is_deadline(value: object) -> str:
 
 
 def _is_names(value: object) -> str:
-    is_right = isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(item, str) for item in value)
-    return "" if is_right else "set it to a tuple of header names"
+    names = cast("Collection[object]", value) if isinstance(value, (list, tuple, set, frozenset)) else (None,)
+    return "" if all(isinstance(name, str) for name in names) else "set it to a tuple of header names"
 
 
 def _is_flag(value: object) -> str:

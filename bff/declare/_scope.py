@@ -1,6 +1,6 @@
 """The request that a call is made for: what it may cost, what it brings along, and what came of its calls."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from bff.declare._operation import Operation
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One call that was made: when it started, in seconds after the request, how long it took, and how often it was tried."""
+    """One call that was made: when it began (seconds after the request), how long it took, how often it was tried."""
 
     upstream: str
     operation: str
@@ -38,8 +38,8 @@ class RequestScope:
     request_id: str
     headers: Mapping[str, str]
     forwarded: Mapping[str, str]
-    freshness: list[Freshness] = field(default_factory=lambda: list[Freshness]())
-    calls: list[CallRecord] = field(default_factory=lambda: list[CallRecord]())
+    freshness: list[Freshness] = field(default_factory=list[Freshness])
+    calls: list[CallRecord] = field(default_factory=list[CallRecord])
     failed: tuple[Exception, Operation[..., Any], Sequence[Any]] | None = None
     _now: datetime | None = None
 
@@ -64,7 +64,7 @@ def current_scope() -> RequestScope | None:
 
 
 @contextmanager
-def entered(scope: RequestScope) -> Iterator[None]:
+def entered(scope: RequestScope) -> Generator[None]:
     """Make `scope` the request that calls in this task, and in those that it starts, are made for."""
     token = _scope.set(scope)
     try:

@@ -5,6 +5,7 @@ import difflib
 import json
 import os
 import re
+import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias, cast
@@ -45,6 +46,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "headers": FieldSpec(dict[str, str]),
     "accept_headers": FieldSpec(tuple[str, ...]),
     "auth": _ONLY_IN_CODE,
+    "transport": _ONLY_IN_CODE,
     "verify": FieldSpec(Annotated[bool | _Text, Field(union_mode="left_to_right")]),
     "max_body": FieldSpec(Annotated[int, Field(gt=0)]),
     "timeout": FieldSpec(
@@ -153,6 +155,26 @@ def from_environment(name: str, environ: Mapping[str, str]) -> dict[str, object]
     """
     report = _environment_report(name)
     return _sound(_from_environment(name, environ, report), report.problems)
+
+
+def is_fit(key: str, value: object) -> bool:
+    """
+    Say whether a value may stand for a setting, as code gives it: nothing is parsed.
+
+    >>> is_fit("max_body", "1000"), is_fit("timeout", None)
+    (False, True)
+    """
+    spec = FIELDS[key]
+    if spec.policy is not None:
+        return value is None or isinstance(value, spec.policy)
+    if key == "verify" and isinstance(value, ssl.SSLContext):
+        return True
+    adapter: TypeAdapter[object] = TypeAdapter(spec.kind or object)
+    try:
+        adapter.validate_python(value, strict=key == "max_body")
+    except ValidationError:
+        return False
+    return key == "base_url" or not isinstance(value, str) or key in {"name", "verify"} or spec.kind is None
 
 
 def env_prefix(name: str) -> str:

@@ -1,11 +1,10 @@
 """`Shape`: a model that may be built from symbolic values."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pydantic import BaseModel
 from pydantic._internal._model_construction import ModelMetaclass
-from typing_extensions import Self
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Trace, current_trace
@@ -18,7 +17,7 @@ class _ShapeMeta(ModelMetaclass):
 
     if not TYPE_CHECKING:
 
-        def __call__(cls, *args: Any, **values: Any) -> Any:
+        def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805 - of a metaclass
             trace = current_trace()
             if trace is None:
                 return super().__call__(*args, **values)
@@ -91,7 +90,7 @@ def _check_source(trace: Trace, shape: type[BaseModel], source: object) -> None:
 def _fields_of(source: object) -> frozenset[str]:
     types = members(without_none(node_of(source).type)) if isinstance(source, Symbol) else (type(source),)
     known = [frozenset(fields(tp)) if is_model(tp) else frozenset[str]() for tp in types]
-    return frozenset.intersection(*known) if known else frozenset()
+    return frozenset[str].intersection(*known) if known else frozenset()
 
 
 def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> graph.Build:

@@ -122,7 +122,9 @@ class _Finder:
 
     def _mistake(self, node: ast.AST) -> tuple[str, str] | None:
         match node:
-            case ast.Compare() if any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and self._is_symbolic(node):
+            case ast.Compare() if any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and self._is_symbolic(
+                node
+            ):
                 what = "`is` looks at the symbolic value, not at the real one: it is always decided the same way"
                 return what, "ask is_none(value), or compare with =="
             case ast.Match() if self._is_symbolic(node.subject):

@@ -12,6 +12,7 @@ from bff.declare._types import (
     fields,
     is_model,
     is_nullable,
+    listed,
     mapping_value,
     members,
     nullable_if,
@@ -71,9 +72,10 @@ def lift(value: object) -> Node:
         return node_of(value)
     trace = trace_now()
     if isinstance(value, (list, tuple)) and _has_symbols(cast("list[object]", value)):
-        entries = tuple(lift(entry) for entry in cast("list[object]", value))
-        return trace.add(graph.Listing, list[union(entry.type for entry in entries)], entries=entries)  # type: ignore[misc]
-    if isinstance(value, Mapping) and _has_symbols([*cast("Mapping[object, object]", value).values()]):
+        parts = tuple(lift(part) for part in cast("list[object]", value))
+        return trace.add(graph.Listing, listed(union(part.type for part in parts)), entries=parts)
+    entries = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+    if _has_symbols([*entries.values()]):
         raise trace.fail("a plain dict with symbolic values in it has no declared shape", "declare a Shape for it")
     return trace.add(graph.Constant, type_of_constant(value), value=value)
 
@@ -117,14 +119,15 @@ def _item(base: Node, key: object) -> Node:
     tp = without_none(base.type)
     is_maybe = is_nullable(base.type)
     if isinstance(key, slice):
+        key = cast("slice[object, object, object]", key)
         if element(tp) is None:
             raise trace.fail(f"`{spell(tp)}` cannot be sliced", "slice a list")
-        bounds = (key.start, key.stop, key.step)
+        bounds: tuple[object, ...] = (key.start, key.stop, key.step)
         if not all(bound is None or (isinstance(bound, int) and not isinstance(bound, bool)) for bound in bounds):
             raise trace.fail("the bounds of a slice are not plain integers", f"write them out, or {DERIVED}")
-        payload = {"start": key.start, "stop": key.stop, "step": key.step}
-        listed = nullable_if(is_maybe, list[element(tp)])  # type: ignore[misc]
-        return trace.add(graph.Slice, listed, is_absent=base.is_absent, base=base, **payload)
+        payload = dict(zip(("start", "stop", "step"), bounds, strict=True))
+        part = nullable_if(is_maybe, listed(element(tp)))
+        return trace.add(graph.Slice, part, is_absent=base.is_absent, base=base, **payload)
     keys = typed_keys(tp)
     value = element(tp) if isinstance(key, int) else mapping_value(tp) if isinstance(key, str) else None
     if keys is not None and isinstance(key, str):
@@ -171,13 +174,19 @@ def _define_operators() -> None:
 def _define_refusals() -> None:
     branching = "the value is not known while the endpoint is traced, so `{}` cannot be decided here"
     refusals = {
-        "__bool__": (branching.format("if, while, and, or, not, assert"), f"use & and | and not_() on bools, or {_BRANCH}"),
+        "__bool__": (
+            branching.format("if, while, and, or, not, assert"),
+            f"use & and | and not_() on bools, or {_BRANCH}",
+        ),
         "__len__": (branching.format("len"), DERIVED),
         "__iter__": (branching.format("for"), f"use each(items, fn), or {DERIVED}"),
         "__contains__": (branching.format("in"), DERIVED),
         "__repr__": ("a symbolic value has no text: repr(), print() and `!r` cannot show it", DERIVED),
         "__str__": ("a symbolic value has no text: str() and print() cannot show it", DERIVED),
-        "__format__": ("a symbolic value has no text, so an f-string cannot hold it", f"add strings with +, or {DERIVED}"),
+        "__format__": (
+            "a symbolic value has no text, so an f-string cannot hold it",
+            f"add strings with +, or {DERIVED}",
+        ),
         "__hash__": ("a symbolic value cannot be a key or stand in a set", DERIVED),
         "__call__": ("a symbolic value cannot be called: methods are not traced", DERIVED),
         "__await__": ("a traced endpoint does not await", "drop the await, or make the endpoint `async def`"),

@@ -1,4 +1,4 @@
-"""Write the arguments of a call into a request: path, query, headers and body, with nothing able to escape its place."""
+"""Write the arguments of a call into a request, so that none of them can leave its place."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

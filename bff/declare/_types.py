@@ -33,6 +33,16 @@ SEQUENCES = frozenset({list, tuple, collections.abc.Sequence, collections.abc.Co
 MAPPINGS = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
 
 
+def origin_of(tp: Type) -> Any:
+    """Return what a form of `typing` is made of: `list` for `list[int]`; `None` for a class."""
+    return get_origin(tp)
+
+
+def as_class(tp: Type) -> type[Any] | None:
+    """Return a type that is a class, `None` for a form of `typing`."""
+    return cast("type[Any]", tp) if isinstance(tp, type) else None
+
+
 def unwrap(tp: Type) -> Type:
     """
     Strip what does not change which values there are: `Annotated`, type aliases, `NewType`, `TypeVar` bounds.
@@ -41,7 +51,7 @@ def unwrap(tp: Type) -> Type:
     <class 'int'>
     """
     while True:
-        if get_origin(tp) is Annotated:
+        if origin_of(tp) is Annotated:
             tp = get_args(tp)[0]
         elif isinstance(tp, TypeAliasType):
             tp = tp.__value__
@@ -56,7 +66,7 @@ def unwrap(tp: Type) -> Type:
 def members(tp: Type) -> tuple[Type, ...]:
     """Return what a union is made of; anything else is a union of itself."""
     tp = unwrap(tp)
-    if get_origin(tp) in (Union, types.UnionType):
+    if origin_of(tp) in (Union, types.UnionType):
         return tuple(dict.fromkeys(inner for arg in get_args(tp) for inner in members(arg)))
     return (tp,)
 
@@ -66,7 +76,7 @@ def union(parts: Iterable[Type]) -> Type:
     flat = dict.fromkeys(inner for part in parts for inner in members(part))
     flat.pop(Never, None)
     kept = [part for part in flat if not any(_is_covered(part, other) for other in flat)]
-    return Union[tuple(kept)] if kept else Never
+    return Union[tuple(kept)] if kept else Never  # noqa: UP007 - made of a tuple
 
 
 def _is_covered(part: Type, other: Type) -> bool:
@@ -85,9 +95,19 @@ def without_none(tp: Type) -> Type:
     return union(part for part in members(tp) if part is not type(None))
 
 
-def nullable_if(condition: bool, tp: Type) -> Type:  # noqa: FBT001 - reads as a sentence where it is used
+def nullable_if(condition: bool, tp: Type) -> Type:
     """Return `tp | None` where the condition holds, else `tp`."""
     return union((tp, None)) if condition else tp
+
+
+def listed(tp: Type) -> Type:
+    """Return the type of a list of such items."""
+    return list.__class_getitem__(tp)
+
+
+def mapped(key: Type, value: Type) -> Type:
+    """Return the type of a dict from such keys to such values."""
+    return dict.__class_getitem__((key, value))
 
 
 def spell(tp: Type) -> str:
@@ -100,7 +120,7 @@ def spell(tp: Type) -> str:
     tp = unwrap(tp)
     if tp is type(None):
         return "None"
-    origin, args = get_origin(tp), get_args(tp)
+    origin, args = origin_of(tp), get_args(tp)
     if origin in (Union, types.UnionType):
         return " | ".join(spell(part) for part in members(tp))
     if origin is Literal:
@@ -114,7 +134,7 @@ def spell(tp: Type) -> str:
 def element(tp: Type) -> Type | None:
     """Return the type of the items of a sequence, or `None` where it is none."""
     tp = unwrap(tp)
-    origin = get_origin(tp) or tp
+    origin = origin_of(tp) or tp
     if origin not in SEQUENCES:
         return None
     args = [arg for arg in get_args(tp) if arg is not Ellipsis]
@@ -124,7 +144,7 @@ def element(tp: Type) -> Type | None:
 def mapping_value(tp: Type) -> Type | None:
     """Return the type of the values of a mapping, or `None` where it is none."""
     tp = unwrap(tp)
-    if (get_origin(tp) or tp) not in MAPPINGS:
+    if (origin_of(tp) or tp) not in MAPPINGS:
         return None
     args = get_args(tp)
     return args[1] if args else object
@@ -132,7 +152,8 @@ def mapping_value(tp: Type) -> Type | None:
 
 def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
-    return isinstance(tp, type) and (issubclass(tp, BaseModel) or dataclasses.is_dataclass(tp))
+    cls = as_class(tp)
+    return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
 
 
 def fields(tp: Type) -> Mapping[str, Type]:
@@ -174,11 +195,11 @@ def type_of_constant(value: object) -> Type:
         return Literal[value]
     if isinstance(value, (list, tuple)):
         items = cast("Iterable[object]", value)
-        return list[union(type_of_constant(item) for item in items)]  # type: ignore[misc]
+        return listed(union(type_of_constant(item) for item in items))
     if isinstance(value, Mapping):
         entries = cast("Mapping[object, object]", value)
         key = union(type_of_constant(item) for item in entries)
-        return dict[key, union(type_of_constant(item) for item in entries.values())]  # type: ignore[misc,valid-type]
+        return mapped(key, union(type_of_constant(item) for item in entries.values()))
     return type(value)
 
 
@@ -198,7 +219,7 @@ def fits(source: Type, target: Type) -> bool:
 def _member_fits(source: Type, target: Type) -> bool:
     if source is target or source is Never or source == target:
         return True
-    if get_origin(source) is Literal:
+    if origin_of(source) is Literal:
         return all(_literal_fits(value, target) for value in get_args(source))
     item, wanted = element(source), element(target)
     if item is not None or wanted is not None:
@@ -216,13 +237,13 @@ def _member_fits(source: Type, target: Type) -> bool:
 
 
 def _literal_fits(value: object, target: Type) -> bool:
-    if get_origin(target) is Literal:
+    if origin_of(target) is Literal:
         return any(value == other and type(value) is type(other) for other in get_args(target))
     return _member_fits(type(value), target)
 
 
 def _sequence_fits(source: Type, target: Type) -> bool:
-    sort, wanted = get_origin(source) or source, get_origin(target) or target
+    sort, wanted = origin_of(source) or source, origin_of(target) or target
     return sort is wanted or wanted not in (list, tuple)
 
 
@@ -233,8 +254,8 @@ def _keys_fit(source: Type, target: Type) -> bool:
 
 def base_of(tp: Type) -> Type:
     """Return a type with its literals widened to their classes."""
-    if get_origin(tp) is Literal:
-        return union(type(value) for value in get_args(tp))
+    if origin_of(tp) is Literal:
+        return union(cast("Type", type(value)) for value in get_args(tp))
     return tp
 
 
@@ -271,9 +292,9 @@ def result_of(operator: str, left: Type, right: Type) -> Type | None:
 
 def _plain(tp: Type) -> Type:
     """Return the builtin that a class is for arithmetic: an `IntEnum` is an `int`, a `StrEnum` a `str`."""
-    if not isinstance(tp, type):
-        return tp
-    return next((base for base in (bool, int, float, str, Decimal) if issubclass(tp, base)), tp)
+    cls = as_class(tp)
+    builtins = (bool, int, float, str, Decimal)
+    return tp if cls is None else next((base for base in builtins if issubclass(cls, base)), tp)
 
 
 def _arithmetic(operator: str, left: Type, right: Type) -> Type | None:
@@ -285,7 +306,7 @@ def _arithmetic(operator: str, left: Type, right: Type) -> Type | None:
     table = {"+": _ADDED, "-": _SUBTRACTED}.get(operator, {})
     item, other = element(left), element(right)
     if operator == "+" and item is not None and other is not None:
-        return list[union((item, other))]  # type: ignore[misc]
+        return listed(union((item, other)))
     return table.get((left, right))
 
 

@@ -1,20 +1,20 @@
 """`Upstream`: a service that is called, and the promises that it makes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
-import httpx
 from pydantic import ValidationError
-from typing_extensions import Self, Unpack
 
+from bff.ambassador._auth import Auth
 from bff.ambassador._onion import OnionStatistics
+from bff.ambassador._wires import Transport, Verify
 from bff.declare._connection import Connection
 from bff.declare._exchange import Binding, exchange, violation
 from bff.declare._operation import Operation
 from bff.declare._profile import kebab
 from bff.declare._scope import current_scope
-from bff.declare._settings import FIELDS, near_miss, resolve
+from bff.declare._settings import FIELDS, env_prefix, is_fit, near_miss, resolve
 from bff.declare._source import class_place
 from bff.errors import BFFError, DeclarationError, Problem
 from bff.events import Emitter, Observer
@@ -29,14 +29,14 @@ class UpstreamSettings(TypedDict, total=False):
     base_url: str
     headers: Mapping[str, str]
     accept_headers: Sequence[str]
-    auth: Any
-    verify: Any
+    auth: "Auth | None"
+    verify: "Verify"
     max_body: int
     timeout: Timeout | Mapping[str, Any] | None
     retry: Retry | Mapping[str, Any] | None
     breaker: CircuitBreaker | Mapping[str, Any] | None
     bulkhead: Bulkhead | Mapping[str, Any] | None
-    transport: httpx.AsyncBaseTransport | None
+    transport: "Transport | None"
 
 
 class Upstream:
@@ -57,8 +57,9 @@ class Upstream:
     base_url: ClassVar[str | Sequence[str]] = ""
     headers: ClassVar[Mapping[str, str]] = {}
     accept_headers: ClassVar[Sequence[str]] = ()
-    auth: ClassVar[Any] = None
-    verify: ClassVar[Any] = True
+    auth: ClassVar["Auth | None"] = None
+    transport: ClassVar["Transport | None"] = None
+    verify: ClassVar["Verify"] = True
     max_body: ClassVar[int] = 10_000_000
     timeout: ClassVar[Timeout | None] = Timeout()
     retry: ClassVar[Retry | None] = Retry()
@@ -76,7 +77,7 @@ class Upstream:
             operation.compile()
 
     def __init__(self, **settings: Unpack[UpstreamSettings]) -> None:
-        self._connect(dict(settings), app=None, observers=())
+        self.connection = _connect(type(self), given=dict(settings))
 
     @classmethod
     def connected(
@@ -84,22 +85,8 @@ class Upstream:
     ) -> Self:
         """Return an instance with what an app says about this upstream; `BFF` makes its own with it."""
         made = cls.__new__(cls)
-        made._connect({}, app=app, observers=observers)
+        made.connection = _connect(cls, app=app, observers=observers)
         return made
-
-    def _connect(
-        self, given: Mapping[str, object], *, app: Any, observers: Sequence[Observer]
-    ) -> None:
-        cls = type(self)
-        problems = problems_of(cls)
-        settings: dict[str, Any] = {}
-        try:
-            settings = resolve(cls.name, _declared(cls), app=app, given=given)
-        except DeclarationError as error:
-            problems += error.problems
-        if problems or not settings.get("base_url"):
-            raise DeclarationError(problems or [_homeless(cls)])
-        self.connection = Connection(cls.name, settings, Emitter(observers))
 
     def binding(self, operation: Operation[..., Any]) -> Binding:
         """Return an operation ready to be sent by a plan."""
@@ -160,31 +147,77 @@ def operations_of(cls: type[Upstream]) -> list[Operation[..., Any]]:
 
 def problems_of(cls: type[Upstream]) -> list[Problem]:
     """Return everything that is wrong with the declaration of an upstream."""
-    problems = [problem for operation in operations_of(cls) for problem in operation.problems]
-    names = {operation.name for operation in operations_of(cls)}
-    for operation in operations_of(cls):
-        if operation.name in FIELDS or operation.name in _RESERVED:
-            operation.refuse(f"the operation `{operation.name}` has the name of a setting", "give it another name")
-            problems.append(operation.problems.pop())
+    operations = operations_of(cls)
+    return [
+        *(problem for operation in operations for problem in operation.problems),
+        *_operation_problems(operations),
+        *(problem for base in cls.__mro__ for problem in _setting_problems(cls, base)),
+    ]
+
+
+def _operation_problems(operations: Sequence[Operation[..., Any]]) -> Iterator[Problem]:
+    """Yield what is wrong with operations as members of one class."""
+    names = {operation.name for operation in operations}
+    for operation in operations:
         target = operation.options.batch_of
+        if operation.name in FIELDS or operation.name in _RESERVED:
+            yield operation.problem(
+                f"the operation `{operation.name}` has the name of a setting", "give it another name"
+            )
         if target is not None and target not in names:
-            operation.refuse(f"batch_of names `{target}`, which is no operation here", "name an operation of this class")
-            problems.append(operation.problems.pop())
-    for base in cls.__mro__:
-        if base in (Upstream, object):
+            what = f"batch_of names `{target}`, which is no operation here"
+            yield operation.problem(what, f"name one of {', '.join(sorted(names - {operation.name}))}")
+
+
+def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
+    """Yield what is wrong with the attributes that one class in the line of an upstream sets."""
+    if base is Upstream or not issubclass(base, Upstream):
+        return
+    for name, value in vars(base).items():
+        if name.startswith("_") or isinstance(value, Operation):
             continue
-        for name, value in vars(base).items():
-            near = None if name.startswith("_") or isinstance(value, Operation) else near_miss(name, FIELDS)
-            if near:
-                place = class_place(base, name)
-                problems.append(Problem(f"`{name}` is no setting", f"did you mean `{near}`?", f"{cls.__name__}.{name}", *place))
-    return problems
+        near = near_miss(name, FIELDS)
+        if near:
+            place = class_place(base, name)
+            yield Problem(f"`{name}` is no setting", f"did you mean `{near}`?", f"{cls.__name__}.{name}", *place)
+        elif name in FIELDS and not is_fit(name, value):
+            what = f"`{name}` cannot be a {type(value).__name__}"
+            mend = _MENDS.get(name, f"set it to a {name.capitalize()}(...), or to None to switch it off")
+            yield Problem(what, mend, f"{cls.__name__}.{name}", *class_place(base, name))
 
 
-def _declared(cls: type[Upstream]) -> dict[str, object]:
-    return {name: getattr(cls, name) for name in FIELDS if hasattr(cls, name)}
+_MENDS = {
+    "base_url": 'set it to an address: "http://catalog:8000"',
+    "name": "set it to a text",
+    "headers": "set it to a dict of texts",
+    "accept_headers": "set it to a tuple of header names",
+    "verify": "set it to True, False, the path of a CA bundle, or an SSLContext",
+    "max_body": "set it to a number of bytes, more than 0",
+    "breaker": "set it to a CircuitBreaker(...), or to None to switch it off",
+}
 
 
-def _homeless(cls: type[Upstream]) -> Problem:
-    mend = f"set `base_url` on the class, or BFF_{cls.name.upper().replace('-', '_')}__BASE_URL"
-    return Problem("it has no address", mend, cls.__name__, *class_place(cls, "base_url"))
+def _connect(
+    cls: type[Upstream],
+    *,
+    given: Mapping[str, object] | None = None,
+    app: str | Sequence[str] | Mapping[str, object] | None = None,
+    observers: Sequence[Observer] = (),
+) -> Connection:
+    """Settle the settings of an upstream; raises `DeclarationError` with all that is wrong with it."""
+    problems = problems_of(cls)
+    settings: dict[str, Any] = {}
+    try:
+        settings = resolve(cls.name, {name: getattr(cls, name) for name in FIELDS}, app=app, given=given)
+    except DeclarationError as error:
+        problems += error.problems
+    base_url = settings.get("base_url")
+    if not problems and not base_url:
+        mend = f"set `base_url` on the class, or {env_prefix(cls.name)}BASE_URL"
+        problems.append(Problem("it has no address", mend, cls.__name__, *class_place(cls, "base_url")))
+    if not problems and not isinstance(base_url, str):
+        what, mend = "it has several addresses", "give one: a load balancer's, or a name that resolves to it"
+        problems.append(Problem(what, mend, f"{cls.__name__}.base_url", *class_place(cls, "base_url")))
+    if problems:
+        raise DeclarationError(problems)
+    return Connection(cls.name, settings, Emitter(observers))

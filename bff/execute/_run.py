@@ -35,7 +35,11 @@ class RequestFailed(Exception):
     """
 
     def __init__(
-        self, error: UpstreamError | RejectedError, operation: Operation[..., Any] | None = None, *, is_own: bool = False
+        self,
+        error: UpstreamError | RejectedError,
+        operation: Operation[..., Any] | None = None,
+        *,
+        is_own: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error = error
@@ -71,9 +75,7 @@ class _Run:
         "_waiting",
     )
 
-    def __init__(
-        self, plan: Plan, bindings: Sequence[Binding], params: Mapping[str, Any], scope: RequestScope
-    ) -> None:
+    def __init__(self, plan: Plan, bindings: Sequence[Binding], params: Mapping[str, Any], scope: RequestScope) -> None:
         count = len(plan.calls)
         self._plan = plan
         self._bindings = bindings

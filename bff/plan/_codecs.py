@@ -2,13 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from typing import Annotated, Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bff.declare._types import Type, element, is_model, mapping_value, members, unwrap
+from bff.declare._types import (
+    Type,
+    as_class,
+    element,
+    is_model,
+    listed,
+    mapped,
+    mapping_value,
+    members,
+    origin_of,
+    union,
+    unwrap,
+)
 from bff.plan._demand import Demand
 
 
@@ -42,7 +54,7 @@ def _narrow(tp: Type, wanted: Demand, reasons: dict[str, None]) -> Type:
     """Return a type that has only what is needed of `tp`."""
     if wanted.is_whole:
         return tp
-    if get_origin(tp) is Annotated:
+    if origin_of(tp) is Annotated:
         inner, *notes = get_args(tp)
         return Annotated[(_narrow(inner, wanted, reasons), *notes)]
     tp = unwrap(tp)
@@ -50,16 +62,15 @@ def _narrow(tp: Type, wanted: Demand, reasons: dict[str, None]) -> Type:
     if len(parts) > 1:
         if sum(part is not type(None) for part in parts) > 1:
             return tp
-        return Union[tuple(part if part is type(None) else _narrow(part, wanted, reasons) for part in parts)]
+        return union(part if part is type(None) else _narrow(part, wanted, reasons) for part in parts)
     item = element(tp)
-    if item is not None and get_origin(tp) is not tuple:
-        return list[_narrow(item, wanted.of_items(), reasons)]  # type: ignore[misc]
+    if item is not None and origin_of(tp) is not tuple:
+        return listed(_narrow(item, wanted.of_items(), reasons))
     value = mapping_value(tp)
     if value is not None and get_args(tp):
-        return dict[get_args(tp)[0], _narrow(value, wanted.of_items(), reasons)]  # type: ignore[misc]
-    if isinstance(tp, type) and issubclass(tp, BaseModel):
-        return _subset(tp, wanted, reasons)
-    return tp
+        return mapped(get_args(tp)[0], _narrow(value, wanted.of_items(), reasons))
+    cls = as_class(tp)
+    return _subset(cls, wanted, reasons) if cls is not None and issubclass(cls, BaseModel) else tp
 
 
 def _subset(model: type[BaseModel], wanted: Demand, reasons: dict[str, None]) -> type[BaseModel]:

@@ -16,7 +16,7 @@ class Demand:
     """
 
     is_whole: bool = False
-    fields: "dict[str, Demand]" = field(default_factory=lambda: dict[str, Demand]())
+    fields: "dict[str, Demand]" = field(default_factory=dict[str, "Demand"])
     items: "Demand | None" = None
 
     def merge(self, other: "Demand") -> None:
@@ -65,10 +65,8 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
             return [(node.base, Demand(fields={node.name: wanted}))]
         case graph.Index():
             return [(node.base, Demand(items=wanted))]
-        case graph.Slice():
-            return [(node.base, wanted)]
-        case graph.Optional() | graph.OrElse():
-            return [(node.value, wanted), (node.default, wanted)]
+        case graph.Slice() | graph.Optional() | graph.OrElse():
+            return [(operand, wanted) for operand in node.operands]
         case graph.Each():
             return [(node.body, wanted.of_items()), (node.items, Demand(items=Demand()))]
         case graph.Listing():

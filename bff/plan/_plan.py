@@ -109,9 +109,7 @@ def _shared(live: Sequence[Node]) -> list[int]:
     return [node.id for node in live if isinstance(node, graph.Lifted) and not node.scope and users.get(node.id, 0) > 1]
 
 
-def _code(
-    traced: Traced, scheduled: Schedule, shared: Sequence[int]
-) -> tuple[str, Mapping[str, Callable[..., Any]]]:
+def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
     writer = Writer(scheduled, shared)
     parts = [
@@ -126,7 +124,7 @@ def _code(
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     names = dict(writer.names)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - the text is ours, made from the graph alone
-    return source, {name: value for name, value in names.items() if callable(value)}  # type: ignore[misc]
+    return source, {name: value for name, value in names.items() if callable(value)}
 
 
 def _certain(scheduled: Schedule, number: int) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """The few functions that generated code calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 def at(values: Any, key: int | str) -> Any:
     """Return one item of a sequence or a mapping, `None` where there is none."""
-    if isinstance(values, Mapping):
-        return values.get(key)
-    sequence: Sequence[Any] = values
-    return sequence[key] if isinstance(key, int) and -len(sequence) <= key < len(sequence) else None
+    try:
+        return values[key]
+    except LookupError:
+        return None
 
 
 def need(value: T | None, place: str, source: str) -> T:

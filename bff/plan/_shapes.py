@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
-from bff.declare._types import Type, fields, unwrap
+from bff.declare._types import Type, fields, origin_of, unwrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _reason(node: graph.Build) -> str:
 
 
 def _has_notes(tp: Type) -> bool:
-    return get_origin(tp) is Annotated or any(_has_notes(argument) for argument in get_args(tp))
+    return origin_of(tp) is Annotated or any(_has_notes(argument) for argument in get_args(tp))
 
 
 def _models(tp: Type) -> frozenset[Any]:

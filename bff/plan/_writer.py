@@ -24,7 +24,7 @@ class Block:
 
     depth: int
     lines: list[str]
-    names: dict[tuple[int, bool], str] = field(default_factory=lambda: dict[tuple[int, bool], str]())
+    names: dict[tuple[int, bool], str] = field(default_factory=dict[tuple[int, bool], str])
     outer: "Block | None" = None
     item: int | None = None
 
@@ -120,7 +120,23 @@ class Writer:
         """Return a name for a value that is looked at more than once."""
         return self._bind(node, self._value(node, block), block, (node.id, False))
 
-    def _write(self, node: Node, block: Block, *, is_data: bool) -> str:  # noqa: C901, PLR0911 - one line for each kind
+    def _write(self, node: Node, block: Block, *, is_data: bool) -> str:
+        match node:
+            case graph.Listing():
+                return f"[{', '.join(self._value(entry, block, is_data=is_data) for entry in node.entries)}]"
+            case graph.OrElse():
+                return self._or_else(node, block, is_data=is_data)
+            case graph.Optional():
+                return self._optional(node, block, is_data=is_data)
+            case graph.Each():
+                return self._each(node, block, is_data=is_data)
+            case graph.Build():
+                return self._build(node, block, is_data=is_data)
+            case _:
+                return self._leaf(node) or self._operation(node, block)
+
+    def _leaf(self, node: Node) -> str:
+        """Return where a value that is not made from others is found; the empty string for any other."""
         match node:
             case graph.Param():
                 return f"p[{node.name!r}]"
@@ -134,6 +150,11 @@ class Writer:
                 return f"v[{self._calls.number(node)}]"
             case graph.Item():
                 return f"i{node.id}"
+            case _:
+                return ""
+
+    def _operation(self, node: Node, block: Block) -> str:
+        match node:
             case graph.Attribute():
                 return self._guarded(node.base, block, f"{{}}.{node.name}")
             case graph.Index():
@@ -144,26 +165,16 @@ class Writer:
             case graph.Binary():
                 return self._binary(node, block)
             case graph.Not():
-                return self._guarded(node.value, block, "not {}")
+                return self._guarded(node.value, block, "(not {})")
             case graph.IsNone():
                 return f"({self._value(node.value, block)} is None)"
-            case graph.OrElse():
-                return self._or_else(node, block, is_data=is_data)
-            case graph.Optional():
-                return self._optional(node, block, is_data=is_data)
-            case graph.Each():
-                return self._each(node, block, is_data=is_data)
-            case graph.Listing():
-                return f"[{', '.join(self._value(entry, block, is_data=is_data) for entry in node.entries)}]"
-            case graph.Build():
-                return self._build(node, block, is_data=is_data)
             case graph.Lifted():
                 return self._lifted(node, block)
-            case _:  # pragma: no cover - every kind of node stands above
+            case _:  # pragma: no cover - every kind of node stands here or above
                 raise AssertionError(node)
 
     def _constant(self, value: object) -> str:
-        if value is None or isinstance(value, (bool, int, str)) and type(value) in (bool, int, str):
+        if value is None or (isinstance(value, (bool, int, str)) and type(value) in (bool, int, str)):
             return repr(value)
         return "[]" if value == [] else self.hold(value, f"K_{type(value).__name__}")
 

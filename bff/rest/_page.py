@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
 from bff.declare._scope import RequestScope
@@ -88,9 +89,7 @@ class Page:
         self._report(asgi, scope, reply)
         return reply
 
-    async def _reply(
-        self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
-    ) -> Reply:
+    async def _reply(self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Reply:
         try:
             made = await self._watched(receive, params, scope)
         except RequestFailed as failed:
@@ -144,7 +143,7 @@ class Page:
         )
 
     def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
-        if reply.status != 304:
+        if reply.status != HTTPStatus.NOT_MODIFIED:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         headers.append((b"x-request-id", scope.request_id.encode()))
         if self.expose:

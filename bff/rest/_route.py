@@ -56,26 +56,22 @@ class PageRoute(APIRoute):
         return None if errors else values
 
 
-class _NoReply(Response):
-    """Says nothing, as there is nobody to say it to."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send nothing."""
-
-
 class _Written(Response):
-    """Sends a reply that is written already."""
+    """Sends a reply that is written already; nothing where there is nobody to get one."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply | None) -> None:
         super().__init__()
         self._reply = reply
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the reply."""
-        await send_reply(self._reply, send)
+        if self._reply is not None:
+            await send_reply(self._reply, send)
 
 
-def page_route(endpoint: Endpoint, page: Page, *, hidden: Sequence[str], responses: Mapping[int, Any]) -> PageRoute:
+def page_route(
+    endpoint: Endpoint, page: Page, *, hidden: Sequence[str], responses: Mapping[int | str, Any]
+) -> PageRoute:
     """
     Return the route for a page.
 
@@ -87,10 +83,9 @@ def page_route(endpoint: Endpoint, page: Page, *, hidden: Sequence[str], respons
         request: Request = values[request_name] if request_name in own else values.pop(request_name)
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
         reply = await route.page.reply(request.scope, request.receive, values, request.scope[_SCOPE])
-        if reply is None:
-            return _NoReply()
-        # What the endpoint or a dependency set on FastAPI's own response goes along.
-        reply.headers += response.headers.raw
+        if reply is not None:
+            # What the endpoint or a dependency set on FastAPI's own response goes along.
+            reply.headers.extend(response.headers.raw)
         return _Written(reply)
 
     shown = [parameter for parameter in endpoint.parameters if parameter.name not in hidden]
