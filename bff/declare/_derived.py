@@ -6,8 +6,8 @@ from functools import cached_property, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from bff.declare import _graph as graph
-from bff.declare._graph import Trace, current_trace
 from bff.declare._symbol import Symbol, lift
+from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fits, is_nullable, spell, without_none
 
 P = ParamSpec("P")

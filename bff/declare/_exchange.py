@@ -1,8 +1,8 @@
 """Make one call of an operation: request, answer, and what an answer with the wrong status means."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from pydantic import ValidationError
@@ -44,8 +44,7 @@ async def exchange(
     """
     operation = binding.operation
     context = Context(binding.upstream, operation.name, deadline, scope.request_id if scope else "")
-    loop = asyncio.get_running_loop()
-    started, status = loop.time(), None
+    started, status = perf_counter(), None
     try:
         request = _request(binding, values, scope)
         response = await binding.send(request, context)
@@ -57,8 +56,8 @@ async def exchange(
         raise
     finally:
         if scope is not None:
-            begin, ended = started - scope.started, loop.time()
-            record = CallRecord(binding.upstream, operation.name, begin, ended - started, context.attempts, status)
+            begin, duration = started - scope.began, perf_counter() - started
+            record = CallRecord(binding.upstream, operation.name, begin, duration, context.attempts, status)
             scope.calls.append(record)
     if scope is not None:
         scope.freshness.append(freshness_of(response.headers))

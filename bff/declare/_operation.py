@@ -15,9 +15,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from bff._unset import UNSET, Unset
 from bff.declare import _graph as graph
-from bff.declare._graph import Trace, current_trace
 from bff.declare._symbol import Symbol, lift, trace_now
 from bff.declare._template import Parameter, Template
+from bff.declare._trace import Trace, current_trace
 from bff.declare._types import fits, is_nullable, origin_of, spell, unwrap, without_none
 from bff.errors import DeclarationError, Problem
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout

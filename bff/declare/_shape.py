@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
-from bff.declare._graph import Trace, current_trace
 from bff.declare._symbol import Symbol, lift, node_of
+from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, is_nullable, members, spell, without_none
 
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeAlias, cast
 
 from bff.declare import _graph as graph
-from bff.declare._graph import Node, Trace, current_trace
+from bff.declare._arithmetic import result_of
+from bff.declare._graph import Node
+from bff.declare._trace import Trace, current_trace
 from bff.declare._types import (
     Type,
     element,
@@ -16,7 +18,6 @@ from bff.declare._types import (
     mapping_value,
     members,
     nullable_if,
-    result_of,
     spell,
     type_of_constant,
     typed_keys,

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from bff.declare import _graph as graph
 from bff.declare._endpoint import Endpoint
-from bff.declare._graph import Node, Trace, tracing
+from bff.declare._graph import Node
 from bff.declare._profile import Profile
 from bff.declare._source import source_problems
 from bff.declare._symbol import Symbol, lift
+from bff.declare._trace import Trace, tracing
 from bff.declare._types import fits, is_model, is_nullable, spell, unwrap, without_none
 from bff.errors import DeclarationError, Problem
 

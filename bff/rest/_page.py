@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
 from bff.declare._scope import RequestScope
@@ -74,7 +75,7 @@ class Page:
         started = asyncio.get_running_loop().time()
         forwarded = {name: headers[name] for name in self.forward if name in headers}
         number = request_id(headers.get(_REQUEST_ID))
-        return RequestScope(started, started + self.deadline, number, headers, forwarded)
+        return RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
 
     async def reply(
         self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
@@ -147,7 +148,7 @@ class Page:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         headers.append((b"x-request-id", scope.request_id.encode()))
         if self.expose:
-            total = asyncio.get_running_loop().time() - scope.started
+            total = perf_counter() - scope.began
             timings = [Timing(c.upstream, c.operation, c.start, c.duration, c.attempts) for c in scope.calls]
             headers.append((b"server-timing", server_timing(timings, total=total).encode()))
 
@@ -158,7 +159,7 @@ class Page:
     def _report(self, asgi: ASGIScope, scope: RequestScope, reply: Reply) -> None:
         if not self.emitter.wants(RequestFinished):
             return
-        duration = asyncio.get_running_loop().time() - scope.started
+        duration = perf_counter() - scope.began
         self.emitter.emit(
             RequestFinished(
                 profile=self.profile,

@@ -10,6 +10,7 @@ from fastapi.dependencies.utils import request_params_to_args
 from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
 from bff.declare._scope import RequestScope
@@ -63,6 +64,7 @@ class _Written(Response):
         super().__init__()
         self._reply = reply
 
+    @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the reply."""
         if self._reply is not None:

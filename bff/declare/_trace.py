@@ -1,0 +1,104 @@
+"""The graph that a trace writes down: nodes in the order of their creation, equal ones once."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, cast
+
+from bff._frames import user_frame
+from bff.declare._graph import Each, Item, Node
+from bff.declare._types import Type
+from bff.errors import DeclarationError, Problem
+
+N = TypeVar("N", bound=Node)
+
+
+@dataclass(slots=True)
+class Trace:
+    """The graph of one endpoint while it is being written down."""
+
+    where: str
+    nodes: list[Node] = field(default_factory=list[Node])
+    keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
+    _frame: tuple[str, int] = ("", 0)
+
+    def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, **payload: Any) -> N:
+        """Return the node of this kind and content, made now unless there is one already."""
+        key = (kind, *(_identity(value) for value in payload.values()))
+        # Two items are never the same: each belongs to the `each` that it was made for.
+        known = None if issubclass(kind, Item) else self._known.get(key)
+        if known is not None:
+            return cast("N", known)
+        number = len(self.nodes)
+        scope = _scope(kind, number, payload)
+        file, line = user_frame()
+        node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
+        self.nodes.append(node)
+        self.keys.append(key)
+        self._known[key] = node
+        return node
+
+    def fail(self, what: str, mend: str) -> DeclarationError:
+        """Return the error to raise for a mistake on the user's line that is running now."""
+        file, line = user_frame()
+        return DeclarationError(Problem(what, mend, where=self.where, file=file, line=line))
+
+
+def _scope(kind: type[Node], number: int, payload: Mapping[str, Any]) -> frozenset[int]:
+    """Return the items that a node depends on: those of its operands, and less or more the one it is about."""
+    scope = frozenset[int]().union(*(operand.scope for operand in _nodes_in(payload.values())))
+    if issubclass(kind, Item):
+        return scope | {number}
+    return scope - {payload["item"].id} if issubclass(kind, Each) else scope
+
+
+def _nodes_in(values: Iterable[object]) -> Iterator[Node]:
+    for value in values:
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _nodes_in(cast("tuple[object, ...]", value))
+
+
+class _Identified(Protocol):
+    """Something that may be made anew in every trace, and is the same all the same."""
+
+    @property
+    def identity(self) -> object: ...
+
+
+def _identity(value: object) -> object:
+    """Return what makes a payload equal to another one: nodes by number, functions by code, the rest by value."""
+    match value:
+        case Node():
+            return ("node", value.id)
+        case tuple():
+            return tuple(_identity(part) for part in cast("tuple[object, ...]", value))
+        case _ if hasattr(value, "identity"):
+            return cast("_Identified", value).identity
+        case _:
+            try:
+                hash(value)
+            except TypeError:
+                return (type(value), repr(value))
+            return (type(value), value)
+
+
+_current: ContextVar[Trace | None] = ContextVar("bff_trace", default=None)
+
+
+def current_trace() -> Trace | None:
+    """Return the trace that is being written in this context, if any."""
+    return _current.get()
+
+
+@contextmanager
+def tracing(trace: Trace) -> Generator[Trace]:
+    """Make `trace` the one that symbolic values write to."""
+    token = _current.set(trace)
+    try:
+        yield trace
+    finally:
+        _current.reset(token)
