@@ -29,8 +29,8 @@ class RequestScope:
     One request of a client.
 
     `deadline` is absolute on the loop's clock, `started` its beginning there and `began` that of `perf_counter`, by
-    which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers, lower
-    case, that the profile lets travel on. Calls add to `freshness` and `calls`; `failed` is the last that an
+    which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers,
+    lower case, that the profile lets travel on. Calls add to `freshness` and `calls`; `failed` is the last that an
     `async def` endpoint made in vain: the error, the operation and the arguments.
     """
 

@@ -5,82 +5,20 @@ import difflib
 import json
 import os
 import re
-import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from bff.declare._fields import FIELDS, FieldSpec
 from bff.errors import DeclarationError, Problem
-from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
 
-__all__ = ["FIELDS", "FieldSpec", "env_prefix", "from_environment", "layer", "near_miss", "resolve"]
+__all__ = ["env_prefix", "from_environment", "layer", "near_miss", "resolve"]
 
 Path: TypeAlias = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    """
-    What a setting may be.
-
-    `kind` is the type a text from the environment is parsed as, `None` where only code can make the value; `policy`
-    is the class of a policy, whose fields are `fields`.
-    """
-
-    kind: Any = None
-    policy: type[Any] | None = None
-    fields: Mapping[str, "FieldSpec"] = field(default_factory=dict[str, "FieldSpec"])
-
-
-_Text = Annotated[str, Field(min_length=1)]
-_ONLY_IN_CODE: Final = FieldSpec()
-_NUMBER: Final = FieldSpec(float)
-_NUMBER_OR_NONE: Final = FieldSpec(float | None)
-_COUNT: Final = FieldSpec(int)
-
-FIELDS: Final[Mapping[str, FieldSpec]] = {
-    "base_url": FieldSpec(_Text | list[_Text]),
-    "name": FieldSpec(_Text),
-    "headers": FieldSpec(dict[str, str]),
-    "accept_headers": FieldSpec(tuple[str, ...]),
-    "auth": _ONLY_IN_CODE,
-    "transport": _ONLY_IN_CODE,
-    "verify": FieldSpec(Annotated[bool | _Text, Field(union_mode="left_to_right")]),
-    "max_body": FieldSpec(Annotated[int, Field(gt=0)]),
-    "timeout": FieldSpec(
-        policy=Timeout,
-        fields={"total": _NUMBER, "per_try": _NUMBER_OR_NONE, "connect": _NUMBER},
-    ),
-    "retry": FieldSpec(
-        policy=Retry,
-        fields={
-            "attempts": _COUNT,
-            "wait": _ONLY_IN_CODE,
-            "when": _ONLY_IN_CODE,
-            "statuses": FieldSpec(tuple[int, ...]),
-            "budget": FieldSpec(policy=RetryBudget, fields={"ratio": _NUMBER, "burst": _NUMBER}),
-            "max_retry_after": _NUMBER_OR_NONE,
-        },
-    ),
-    "breaker": FieldSpec(
-        policy=CircuitBreaker,
-        fields={
-            "failure_rate": _NUMBER,
-            "min_calls": _COUNT,
-            "window": _NUMBER,
-            "slow_call": _NUMBER_OR_NONE,
-            "slow_rate": _NUMBER,
-            "cooldown": _NUMBER,
-            "max_cooldown": _NUMBER,
-            "probes": _COUNT,
-            "listeners": _ONLY_IN_CODE,
-            "storage": _ONLY_IN_CODE,
-        },
-    ),
-    "bulkhead": FieldSpec(policy=Bulkhead, fields={"limit": _COUNT, "queue": _COUNT}),
-}
 _ROOT: Final = FieldSpec(fields=FIELDS)
 _MEMBERS: Final = TypeAdapter(dict[str, object])
 
@@ -155,26 +93,6 @@ def from_environment(name: str, environ: Mapping[str, str]) -> dict[str, object]
     """
     report = _environment_report(name)
     return _sound(_from_environment(name, environ, report), report.problems)
-
-
-def is_fit(key: str, value: object) -> bool:
-    """
-    Say whether a value may stand for a setting, as code gives it: nothing is parsed.
-
-    >>> is_fit("max_body", "1000"), is_fit("timeout", None)
-    (False, True)
-    """
-    spec = FIELDS[key]
-    if spec.policy is not None:
-        return value is None or isinstance(value, spec.policy)
-    if key == "verify" and isinstance(value, ssl.SSLContext):
-        return True
-    adapter: TypeAdapter[object] = TypeAdapter(spec.kind or object)
-    try:
-        adapter.validate_python(value, strict=key == "max_body")
-    except ValidationError:
-        return False
-    return key == "base_url" or not isinstance(value, str) or key in {"name", "verify"} or spec.kind is None
 
 
 def env_prefix(name: str) -> str:

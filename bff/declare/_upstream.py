@@ -11,10 +11,11 @@ from bff.ambassador._onion import OnionStatistics
 from bff.ambassador._wires import Transport, Verify
 from bff.declare._connection import Connection
 from bff.declare._exchange import Binding, exchange, violation
+from bff.declare._fields import FIELDS, is_fit
 from bff.declare._operation import Operation
 from bff.declare._profile import kebab
 from bff.declare._scope import current_scope
-from bff.declare._settings import FIELDS, env_prefix, is_fit, near_miss, resolve
+from bff.declare._settings import env_prefix, near_miss, resolve
 from bff.declare._source import class_place
 from bff.errors import BFFError, DeclarationError, Problem
 from bff.events import Emitter, Observer
