@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
 
-__all__ = ["FIELDS", "FieldSpec", "is_fit"]
+__all__ = ["FIELDS", "ONLY_IN_CODE", "FieldSpec", "is_fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FieldSpec:
 
 
 _Text = Annotated[str, Field(min_length=1)]
-_ONLY_IN_CODE: Final = FieldSpec()
+ONLY_IN_CODE: Final = FieldSpec()
 _NUMBER: Final = FieldSpec(float)
 _NUMBER_OR_NONE: Final = FieldSpec(float | None)
 _COUNT: Final = FieldSpec(int)
@@ -37,8 +37,8 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "name": FieldSpec(_Text),
     "headers": FieldSpec(dict[str, str]),
     "accept_headers": FieldSpec(tuple[str, ...]),
-    "auth": _ONLY_IN_CODE,
-    "transport": _ONLY_IN_CODE,
+    "auth": ONLY_IN_CODE,
+    "transport": ONLY_IN_CODE,
     "verify": FieldSpec(Annotated[bool | _Text, Field(union_mode="left_to_right")]),
     "max_body": FieldSpec(Annotated[int, Field(gt=0)]),
     "timeout": FieldSpec(
@@ -49,8 +49,8 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
         policy=Retry,
         fields={
             "attempts": _COUNT,
-            "wait": _ONLY_IN_CODE,
-            "when": _ONLY_IN_CODE,
+            "wait": ONLY_IN_CODE,
+            "when": ONLY_IN_CODE,
             "statuses": FieldSpec(tuple[int, ...]),
             "budget": FieldSpec(policy=RetryBudget, fields={"ratio": _NUMBER, "burst": _NUMBER}),
             "max_retry_after": _NUMBER_OR_NONE,
@@ -67,8 +67,8 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
             "cooldown": _NUMBER,
             "max_cooldown": _NUMBER,
             "probes": _COUNT,
-            "listeners": _ONLY_IN_CODE,
-            "storage": _ONLY_IN_CODE,
+            "listeners": ONLY_IN_CODE,
+            "storage": ONLY_IN_CODE,
         },
     ),
     "bulkhead": FieldSpec(policy=Bulkhead, fields={"limit": _COUNT, "queue": _COUNT}),

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from bff.declare._fields import FIELDS, FieldSpec
+from bff.declare._fields import FIELDS, ONLY_IN_CODE, FieldSpec
 from bff.errors import DeclarationError, Problem
 
 __all__ = ["env_prefix", "from_environment", "layer", "near_miss", "resolve"]
@@ -212,7 +212,7 @@ def _spec_at(path: Path, report: _Report) -> FieldSpec | None:
 def _read(text: str, found: dict[str, object], *, spec: FieldSpec, path: Path, report: _Report) -> None:
     """Put what `text` means into `found`, at `path`."""
     *above, key = path
-    if spec is _ONLY_IN_CODE:
+    if spec is ONLY_IN_CODE:
         report.add(path, f"`{key}` is made by code", "set it where the upstream is declared")
         return
     for step in above:

@@ -1,7 +1,7 @@
 """The symbolic value: stands in for a real one while an endpoint is traced, and writes down what is done to it."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias, cast
 
 from bff.declare import _graph as graph
@@ -72,24 +72,21 @@ def lift(value: object) -> Node:
     if isinstance(value, Symbol):
         return node_of(value)
     trace = trace_now()
-    if isinstance(value, (list, tuple)) and _has_symbols(cast("Sequence[object]", value)):
-        parts = tuple(lift(part) for part in cast("list[object]", value))
+    if _has_symbols(_parts(value)):
+        parts = tuple(lift(part) for part in _parts(value))
         return trace.add(graph.Listing, listed(union(part.type for part in parts)), entries=parts)
-    if isinstance(value, Mapping) and _has_symbols(_values(value)):
+    if isinstance(value, dict) and _has_symbols(cast("dict[str, object]", value).values()):
         raise trace.fail("a plain dict with symbolic values in it has no declared shape", "declare a Shape for it")
     return trace.add(graph.Constant, type_of_constant(value), value=value)
 
 
-def _values(mapping: Mapping[Any, Any]) -> Sequence[object]:
-    return [*mapping.values()]
+def _has_symbols(values: Iterable[object]) -> bool:
+    return any(isinstance(value, Symbol) or _has_symbols(_parts(value)) for value in values)
 
 
-def _has_symbols(values: Sequence[object]) -> bool:
-    return any(
-        isinstance(value, Symbol)
-        or (isinstance(value, (list, tuple)) and _has_symbols(cast("Sequence[object]", value)))
-        for value in values
-    )
+def _parts(value: object) -> Sequence[object]:
+    """Return what a plain list holds, nothing for anything else."""
+    return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else ()
 
 
 def _attribute(base: Node, name: str) -> Node:

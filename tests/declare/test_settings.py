@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.declare._fields import FIELDS, FieldSpec, env_prefix, from_environment, layer, near_miss, resolve
+from bff.declare._fields import FIELDS, FieldSpec
+from bff.declare._settings import env_prefix, from_environment, layer, near_miss, resolve
 from bff.errors import DeclarationError, Problem
 from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
 
