@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from bff.declare._scope import RequestScope
 from bff.events import Emitter, RequestFinished
@@ -110,26 +110,17 @@ class Page:
         """Run the endpoint; when the client leaves meanwhile, cancel it and raise `ClientLeft`."""
         if not self.has_calls:
             return await self.runner(params, scope)
-        task = asyncio.current_task()
-        assert task is not None
-        left = False
-
-        async def watch() -> None:
-            nonlocal left
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            left = True
-            task.cancel()
-
-        watcher = asyncio.create_task(watch())
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        watcher = asyncio.create_task(_cancel_when_left(receive, task))
         try:
-            return await self.runner(params, scope)
+            made = await self.runner(params, scope)
         except asyncio.CancelledError as error:
-            if left and task.uncancel() == 0:
+            if watcher.done() and task.uncancel() == 0:
                 raise ClientLeft from error
             raise
         finally:
-            watcher.cancel()
+            await _end(watcher)
+        return made
 
     def _facts(self, failed: RequestFailed, scope: RequestScope) -> CallFacts:
         operation = failed.operation
@@ -175,6 +166,24 @@ class Page:
                 request_id=scope.request_id,
             )
         )
+
+
+async def _cancel_when_left(receive: Receive, task: "asyncio.Task[Any]") -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    task.cancel()
+
+
+async def _end(watcher: "asyncio.Task[None]") -> None:
+    """Cancel a task of ours and wait for its end, without taking a cancellation of our own for the task's."""
+    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    before = task.cancelling()
+    watcher.cancel()
+    try:
+        await watcher
+    except asyncio.CancelledError:
+        if task.cancelling() > before:
+            raise
 
 
 async def send_reply(reply: Reply, send: Send) -> None:
