@@ -42,7 +42,7 @@ bench: $(VENV)/installed-dev  ## Compare with the same page by hand (ARGS=--smok
 
 wheel-test: $(VENV)/installed-dev  ## Build the wheel, install it alone into a fresh environment and use it
 	@rm -rf dist
-	@$(BIN)/python -m build --wheel --outdir dist . > /dev/null
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir dist .
 	@$(BIN)/python -m venv --clear dist/venv
 	@dist/venv/bin/python -m pip --quiet --disable-pip-version-check install dist/*.whl
 	@cd dist && venv/bin/python -I ../tests/wheel.py

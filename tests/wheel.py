@@ -45,6 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Keep quiet: what counts is what the client got."""
+
 
 async def ask(base_url: str) -> httpx.Response:
     """Return what a phone gets."""

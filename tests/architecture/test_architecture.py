@@ -1,6 +1,8 @@
 """The lines between the parts, as far as import-linter (`make lint`) cannot see them."""
 
 import ast
+import doctest
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,13 @@ def test_every_module_says_in_one_sentence_what_it_is_for(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring
     assert docstring.partition("\n\n")[0].rstrip().endswith((".", "`"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_in_docstrings_are_right(path: Path) -> None:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    if parts[-1] != "__main__":
+        assert doctest.testmod(importlib.import_module(".".join(parts).removesuffix(".__init__"))).failed == 0
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
