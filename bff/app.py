@@ -75,7 +75,7 @@ class BFF(FastAPI):
         outer: _Lifespan | None = fastapi.pop("lifespan", None)
         fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
-        self.router.routes.extend(service.routes(_prefixes(profiles)))
+        self.router.routes.extend(service.routes(_prefixes(profiles), self))
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
 
@@ -138,7 +138,7 @@ class _Service:
         if problems:
             raise DeclarationError([*dict.fromkeys(problems)])
 
-    def routes(self, prefixes: Mapping[type[Profile], str]) -> list[PageRoute]:
+    def routes(self, prefixes: Mapping[type[Profile], str], app: FastAPI | None = None) -> list[PageRoute]:
         """Return the routes of all endpoints, each under the prefix of its profile."""
         return [
             build_route(
@@ -146,6 +146,7 @@ class _Service:
                 prefix=prefixes[prepared.endpoint.profile],
                 connected=self.upstreams,
                 emitter=self._emitter,
+                app=app,
             )
             for prepared in self.prepared
         ]

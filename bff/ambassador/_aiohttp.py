@@ -26,7 +26,7 @@ from yarl import URL
 
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._decoding import decoded
-from bff.ambassador._message import check_target, head
+from bff.ambassador._message import LONGEST_HEADER, MOST_HEADERS, check_target, head
 from bff.errors import ContractViolation, Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["AiohttpWire"]
@@ -128,7 +128,12 @@ class AiohttpWire:
         is_used = protocol in pool.used
         try:
             protocol.set_response_params(
-                skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+                skip_payload=request.method == "HEAD",
+                read_until_eof=True,
+                auto_decompress=False,
+                max_line_size=LONGEST_HEADER,
+                max_field_size=LONGEST_HEADER,
+                max_headers=MOST_HEADERS,
             )
             transport.write(message)
             try:

@@ -4,7 +4,7 @@ import httpx
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._decoding import decoded
-from bff.ambassador._message import ACCEPT_ENCODING, ENTITY, FRAMING, check_target, head
+from bff.ambassador._message import ACCEPT_ENCODING, ENTITY, FRAMING, LONGEST_HEADER, MOST_HEADERS, check_target, head
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["HttpxWire", "from_httpx", "httpx_auth", "to_httpx"]
@@ -18,8 +18,9 @@ class HttpxWire:
     `connect` is the time for making a connection in seconds (`None`: no limit), `max_body` the most decoded
     bytes an answer may have. The transport is closed with the wire.
 
-    httpx 0.28's own transport loses connections when calls are cancelled under load (encode/httpcore#1093):
-    prefer `AiohttpWire` where there is a choice.
+    httpx 0.28's own transport loses connections when calls are cancelled under load (encode/httpcore#1093), and
+    takes bytes that an upstream sent unasked for the answer to the next request: prefer `AiohttpWire` where there
+    is a choice.
     """
 
     def __init__(
@@ -54,6 +55,9 @@ class HttpxWire:
         await self._transport.aclose()
 
     async def _body(self, response: httpx.Response, context: Context) -> bytes:
+        raw = response.headers.raw
+        if len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw):
+            raise _violation("more or longer headers than any answer needs", context)
         parts: list[bytes] = []
         size = 0
         # The stream as the transport left it: `aiter_raw` refuses one of a mock, which has been read already.

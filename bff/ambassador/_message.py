@@ -6,9 +6,11 @@ from typing import Final
 from bff.ambassador._core import Context, Request
 from bff.errors import UnsafePath
 
-__all__ = ["ACCEPT_ENCODING", "ENTITY", "FRAMING", "check_target", "head"]
+__all__ = ["ACCEPT_ENCODING", "ENTITY", "FRAMING", "LONGEST_HEADER", "MOST_HEADERS", "check_target", "head"]
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
+MOST_HEADERS: Final = 128  # of an answer
+LONGEST_HEADER: Final = 8190  # bytes of one
 
 # RFC 9110 section 7.6.1 and RFC 9112: how a message is framed and coded is the wire's business alone.
 FRAMING: Final = frozenset(

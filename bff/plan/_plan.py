@@ -112,11 +112,8 @@ def _shared(live: Sequence[Node]) -> list[int]:
 def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
     writer = Writer(scheduled, shared)
-    parts = [
-        writer.function(f"inputs_{number}", call.arguments, certain=_certain(scheduled, number), is_answer=False)
-        for number, call in enumerate(scheduled.calls)
-    ]
-    answer = writer.function("answer", [traced.answer], certain=scheduled.required, is_answer=True)
+    parts = [writer.inputs(number) for number in range(len(scheduled.calls))]
+    answer = writer.answer(traced.answer, traced.endpoint.returns)
     endpoint = traced.endpoint
     head = f"# {endpoint.title}: {endpoint.where}\n"
     source = head + "\n\n\n".join([*parts, answer]) + "\n"
@@ -125,10 +122,6 @@ def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[s
     names = dict(writer.names)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - the text is ours, made from the graph alone
     return source, {name: value for name, value in names.items() if callable(value)}
-
-
-def _certain(scheduled: Schedule, number: int) -> frozenset[int]:
-    return scheduled.certain(scheduled.inputs(number).hard)
 
 
 def _has_call(node: Node) -> bool:

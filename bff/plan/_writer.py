@@ -63,19 +63,28 @@ class Writer:
         self._uses: Mapping[int, int] = {}
         self._certain: frozenset[int] = frozenset()
 
-    def function(self, name: str, roots: Sequence[Node], *, certain: Iterable[int], is_answer: bool) -> str:
-        """
-        Return the text of a function that computes `roots`.
-
-        `certain` are the calls that have succeeded when it runs. The answer of an endpoint is written as plain data
-        ready to be encoded, anything else as the values themselves.
-        """
-        self._uses, self._certain = _count(roots), frozenset(certain)
-        block = Block(1, [f"def {name}(v, f, p, x, m):"])
-        codes = [self._value(root, block, is_data=is_answer) for root in roots]
-        result = codes[0] if is_answer else f"({''.join(f'{code}, ' for code in codes)})"
-        block.write(f"return {result}")
+    def inputs(self, number: int) -> str:
+        """Return the text of a function that computes the arguments of a call, once what it needs has succeeded."""
+        call = self._calls.calls[number]
+        operation = call.operation
+        block = self._begin(f"inputs_{number}", call.arguments, self._calls.certain(self._calls.inputs(number).hard))
+        codes: list[str] = []
+        for parameter, argument in zip(operation.parameters, call.arguments, strict=True):
+            place = f"{operation.full_name}({parameter.name})"
+            codes.append(self.required(self._value(argument, block), argument, parameter.annotation, place))
+        block.write(f"return ({''.join(f'{code}, ' for code in codes)})")
         return "\n".join(block.lines)
+
+    def answer(self, node: Node, wanted: Type) -> str:
+        """Return the text of a function that computes the answer, as plain data ready to be encoded."""
+        block = self._begin("answer", [node], self._calls.required)
+        code = self.required(self._value(node, block, is_data=True), node, wanted, "the answer")
+        block.write(f"return {code}")
+        return "\n".join(block.lines)
+
+    def _begin(self, name: str, roots: Sequence[Node], certain: frozenset[int]) -> Block:
+        self._uses, self._certain = _count(roots), certain
+        return Block(1, [f"def {name}(v, f, p, x, m):"])
 
     def hold(self, value: object, hint: str) -> str:
         """Return a name by which the code can use an object."""

@@ -39,9 +39,14 @@ class Prepared:
 
 
 def build_route(
-    prepared: Prepared, *, prefix: str, connected: Mapping[type[Upstream], Upstream], emitter: Emitter
+    prepared: Prepared,
+    *,
+    prefix: str,
+    connected: Mapping[type[Upstream], Upstream],
+    emitter: Emitter,
+    app: object,
 ) -> PageRoute:
-    """Return the route of an endpoint on connected upstreams."""
+    """Return the route of an endpoint on connected upstreams; `app` is the FastAPI app that it belongs to, if any."""
     endpoint, profile = prepared.endpoint, prepared.endpoint.profile
     instances = [connected[cls] for cls in prepared.upstream_classes()]
     accepted = {name for instance in instances for name in instance.connection.accepts}
@@ -58,7 +63,7 @@ def build_route(
         has_calls=bool(instances) or not endpoint.is_traced,
         emitter=emitter,
     )
-    route = page_route(endpoint, page, hidden=[*prepared.upstreams], responses=_responses(prepared))
+    route = page_route(endpoint, page, hidden=[*prepared.upstreams], responses=_responses(prepared), app=app)
     route.page = replace(page, manner=_manner(prepared, route.dependant, forward))
     return route
 

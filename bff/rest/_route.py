@@ -72,13 +72,13 @@ class _Written(Response):
 
 
 def page_route(
-    endpoint: Endpoint, page: Page, *, hidden: Sequence[str], responses: Mapping[int | str, Any]
+    endpoint: Endpoint, page: Page, *, hidden: Sequence[str], responses: Mapping[int | str, Any], app: object
 ) -> PageRoute:
     """
     Return the route for a page.
 
     `hidden` are the parameters that come from us and not from the client; `responses` are documented besides the
-    success.
+    success; `app` is whose `dependency_overrides` count.
     """
 
     async def answer(**values: Any) -> Response:
@@ -109,12 +109,12 @@ def page_route(
         page=page,
         methods=[endpoint.route.method],
         name=endpoint.name,
-        operation_id=f"{page.profile}-{endpoint.name}",
         response_model=endpoint.returns,
         status_code=options.get("status_code"),
         tags=[*options.get("tags", (page.profile,))],
         summary=options.get("summary"),
         responses=dict(responses),
+        dependency_overrides_provider=app,
     )
     return route
 
