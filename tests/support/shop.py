@@ -128,7 +128,9 @@ class Reply:
         return json.loads(self.body)
 
 
-async def get(app: Any, path: str, *, headers: Mapping[str, str] | None = None, leave: float | None = None) -> Reply | None:
+async def get(
+    app: Any, path: str, *, headers: Mapping[str, str] | None = None, leave: float | None = None
+) -> Reply | None:
     """
     Ask an ASGI app, as a server would; `None` where it said nothing.
 
