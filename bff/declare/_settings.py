@@ -73,6 +73,7 @@ def layer(base: Mapping[str, object], *overrides: Mapping[str, object]) -> dict[
     A mapping over a policy replaces just the fields that it names, and over a policy that is off or not set builds
     one from the defaults; `None` switches off; any other value takes the place of what was there.
 
+    >>> from bff.policy import Timeout
     >>> layer({"timeout": Timeout(total=1.0, connect=0.2)}, {"timeout": {"total": 2.0}})["timeout"]
     Timeout(total=2.0, per_try=total / 2, connect=0.2)
     """
