@@ -75,7 +75,8 @@ class BFF(FastAPI):
         outer: _Lifespan | None = fastapi.pop("lifespan", None)
         fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
-        self.router.routes.extend(service.routes(_prefixes(profiles), self))
+        # Pages come before /docs and /openapi.json: routes are tried one after the other.
+        self.router.routes[:0] = service.routes(_prefixes(profiles), self)
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
 

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
 from bff.ambassador._budget import Budget
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._retry_after import retry_after
-from bff.errors import CircuitOpen, DeadlineExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from bff.errors import CircuitOpen, DeadlineExceeded, RejectedError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from bff.events import AttemptFailed, Emitter
 from bff.policy import Retry
 
@@ -78,8 +78,9 @@ class Retrier:
         return pause
 
     def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None) -> None:
-        if isinstance(outcome, Response) and pause is None and outcome.status < _SERVER_ERRORS:
-            return
+        is_fine = isinstance(outcome, Response) and outcome.status < _SERVER_ERRORS
+        if pause is None and (is_fine or isinstance(outcome, RejectedError)):
+            return  # what we refused was not tried
         context = cast("Context", state.args[1])
         cause = "status" if isinstance(outcome, Response) else str(getattr(outcome, "cause", "error"))
         event = AttemptFailed(context.upstream, context.operation, state.attempt_number, cause, retry_in=pause)

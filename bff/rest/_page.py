@@ -1,7 +1,7 @@
 """Answer one request for an endpoint: run it, write the reply, and stop at once when the client has left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
@@ -67,11 +67,10 @@ class Page:
 
     def begin(self, asgi: ASGIScope) -> RequestScope:
         """Return the scope of a request whose deadline starts now."""
-        headers: dict[str, str] = {}
-        for name, value in asgi["headers"]:
-            key = name.decode("latin-1")
-            # What is said twice is said once, in order (RFC 9110 section 5.2).
-            headers[key] = f"{headers[key]}, {value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+        raw: list[tuple[bytes, bytes]] = asgi["headers"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+        if len(headers) < len(raw):
+            headers = _joined(raw)
         started = asyncio.get_running_loop().time()
         forwarded = {name: headers[name] for name in self.forward if name in headers}
         number = request_id(headers.get(_REQUEST_ID))
@@ -184,6 +183,15 @@ async def _end(watcher: "asyncio.Task[None]") -> None:
     except asyncio.CancelledError:
         if task.cancelling() > before:
             raise
+
+
+def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by name; what is said twice is said once, in order (RFC 9110 section 5.2)."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 async def send_reply(reply: Reply, send: Send) -> None:

@@ -6,15 +6,14 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import request_params_to_args
 from fastapi.routing import APIRoute
-from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
 from bff.declare._scope import RequestScope
 from bff.rest._page import Page, send_reply
+from bff.rest._parameters import is_plain, reader
 from bff.rest._reply import Reply
 
 _SCOPE = "bff.scope"
@@ -31,30 +30,20 @@ class PageRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], *, page: Page, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         self.page = page
-        self._is_plain = _is_plain(self.dependant)
+        self._read = reader(self.dependant) if is_plain(self.dependant) else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path is this route's."""
         page = self.page
         began = scope[_SCOPE] = page.begin(scope)
-        if self._is_plain and scope["method"] == page.method and not _is_included(scope):
-            values = self._parameters(scope)
+        if self._read is not None and scope["method"] == page.method and not _is_included(scope):
+            values = self._read(scope)
             if values is not None:
                 reply = await page.reply(scope, receive, values, began)
                 if reply is not None:
                     await send_reply(reply, send)
                 return
         await super().handle(scope, receive, _signing(send, page, scope, began))
-
-    def _parameters(self, scope: Scope) -> Mapping[str, Any] | None:
-        """Return the parameters of a plain route, `None` where one of them is wrong: FastAPI then says how."""
-        dependant = self.dependant
-        values, errors = request_params_to_args(dependant.path_params, scope["path_params"])
-        if dependant.query_params:
-            query, wrong = request_params_to_args(dependant.query_params, QueryParams(scope["query_string"]))
-            values.update(query)
-            errors += wrong
-        return None if errors else values
 
 
 class _Written(Response):
@@ -123,18 +112,6 @@ def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:
     """Return the name of the parameter that takes FastAPI's request or response, of ours where there is none."""
     found = (p.name for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, tp))
     return next(found, f"bff_{tp.__name__.lower()}")
-
-
-def _is_plain(dependant: Dependant) -> bool:
-    """Say whether there is nothing to read but path and query."""
-    fields = (dependant.header_params, dependant.cookie_params, dependant.body_params, dependant.dependencies)
-    names = (
-        dependant.request_param_name,
-        dependant.response_param_name,
-        dependant.background_tasks_param_name,
-        dependant.http_connection_param_name,
-    )
-    return not any(fields) and all(name is None or name.startswith("bff_") for name in names)
 
 
 def _is_included(scope: Scope) -> bool:
