@@ -1,16 +1,15 @@
 """A plan runs as soon as it can, costs no more than it must, and leaves nothing behind."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import BaseModel
-from tests.support.shop import Catalog, Inventory, Reply, Review, Reviews, Wire, get, on
-from tests.support.virtual import run
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint, optional
+from tests.support.shop import Catalog, Inventory, Reply, Review, Reviews, Wire, get, on
+from tests.support.virtual import run
 
 
 class Line(Shape):
@@ -50,6 +49,11 @@ def ask(wire: Wire, path: str = "/products/7", *, leave: float | None = None, **
     return run(main())
 
 
+def near(seconds: float) -> Any:
+    """Return what equals this time, but for the rounding of sums."""
+    return pytest.approx(seconds)
+
+
 def answered(reply: Reply | None) -> Reply:
     assert reply is not None
     return reply
@@ -58,7 +62,7 @@ def answered(reply: Reply | None) -> Reply:
 def test_calls_start_the_moment_their_inputs_exist() -> None:
     """Stock waits for the product, reviews do not: two steps of 50 ms, not three."""
     reply = answered(ask(Wire(delays=dict.fromkeys(("catalog.test", "inventory.test", "reviews.test"), 0.05))))
-    assert (200, pytest.approx(0.1)) == (reply.status, reply.after)
+    assert (200, near(0.1)) == (reply.status, reply.after)
     assert {"id": 7, "name": "Lamp", "in_stock": True, "reviews": [{"rating": 5}]} == reply.json()
 
 
@@ -84,11 +88,11 @@ def test_a_diamond_of_four_calls_takes_three_steps() -> None:
         return httpx.Response(200, json={"value": sum(int(value) for value in request.url.params.values()) + 1})
 
     async def main() -> Reply | None:
-        upstreams = {Steps: {"transport": httpx.MockTransport(answer)}}
-        return await get(BFF(Diamond, upstreams=upstreams, observers=()), "/diamond")
+        app = BFF(Diamond, upstreams={Steps: {"transport": httpx.MockTransport(answer)}}, observers=())
+        return await get(app, "/diamond")
 
     reply = answered(run(main()))
-    assert (200, b"5", pytest.approx(0.15)) == (reply.status, reply.body, reply.after)
+    assert (200, b"5", near(0.15)) == (reply.status, reply.body, reply.after)
 
 
 def test_a_read_that_the_answer_does_not_need_is_not_made() -> None:
@@ -103,7 +107,7 @@ def test_what_is_optional_and_hangs_is_cut_so_that_the_answer_leaves_in_time(hos
     wire = Wire(delays={host: 60.0})
     reply = answered(ask(wire))
     missing = {"inventory.test": "in_stock", "reviews.test": "reviews"}[host]
-    assert (200, pytest.approx(0.9)) == (reply.status, reply.after)
+    assert (200, near(0.9)) == (reply.status, reply.after)
     assert f"{missing};cause=timeout" == reply.headers["bff-partial"]
     assert ("no-store", None) == (reply.headers["cache-control"], reply.headers.get("etag"))
     assert [host] == wire.cancelled
@@ -112,13 +116,13 @@ def test_what_is_optional_and_hangs_is_cut_so_that_the_answer_leaves_in_time(hos
 def test_what_is_required_and_hangs_ends_at_the_deadline() -> None:
     wire = Wire(delays={"catalog.test": 60.0}, failures={"reviews.test": 500})
     reply = answered(ask(wire))
-    assert (504, "timeout", pytest.approx(1.0)) == (reply.status, reply.json()["cause"], reply.after)
+    assert (504, "timeout", near(1.0)) == (reply.status, reply.json()["cause"], reply.after)
 
 
 def test_the_first_required_failure_cancels_the_rest_and_waits_for_it() -> None:
     wire = Wire(delays={"catalog.test": 0.1, "reviews.test": 60.0}, failures={"catalog.test": 503})
     reply = answered(ask(wire))
-    assert (502, pytest.approx(0.1)) == (reply.status, reply.after)
+    assert (502, near(0.1)) == (reply.status, reply.after)
     assert ["reviews.test"] == wire.cancelled
 
 
@@ -210,6 +214,4 @@ def test_a_deadline_holds_for_an_async_endpoint_too() -> None:
 
     for path in ("/products/7", "/sleep"):
         reply = answered(run(main(path)))
-        assert (504, "timeout", pytest.approx(0.5)) == (reply.status, reply.json()["cause"], reply.after)
-
-
+        assert (504, "timeout", near(0.5)) == (reply.status, reply.json()["cause"], reply.after)

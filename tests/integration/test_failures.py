@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 import uvicorn
 from pydantic import BaseModel
-from tests.support.faults import ANSWERS, PATIENCE, FaultServer, no_leaks, refusing_port, unaccepting_port
-from tests.support.shop import Reply, get
 
 from bff import BFF, ClientProfile, Retry, Shape, Timeout, Upstream, call, endpoint, optional
+from tests.support.faults import ANSWERS, PATIENCE, FaultServer, no_leaks, refusing_port, unaccepting_port
+from tests.support.shop import Reply, get
 
 
 class Status(BaseModel):
@@ -90,7 +90,7 @@ def test_every_fault_has_an_outcome() -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(base_url: str) -> AsyncIterator[BFF]:
+async def serving(base_url: str) -> AsyncGenerator[BFF]:
     app = BFF(Client, upstreams={Faulty: base_url}, observers=())
     async with app.router.lifespan_context(app):
         yield app

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from fastapi import APIRouter, Cookie, Depends, FastAPI, Header, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
-from tests.support.shop import Catalog, Inventory, Reply, Reviews, Wire, get, on
-from tests.support.virtual import run
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, each, endpoint, header, now, optional
 from bff.events import CallFailed, Event, RequestFinished
+from tests.support.shop import Catalog, Inventory, Reply, Reviews, Wire, get, on
+from tests.support.virtual import run
 
 
 class Card(Shape):
@@ -52,14 +52,29 @@ def fetch(app: Any, path: str, *, method: str = "GET", **content: Any) -> httpx.
     return asyncio.run(main())
 
 
+class Stamp:
+    """A pure ASGI middleware, as users write them."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def stamped(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"x-stamp", b"1"))
+            await send(message)
+
+        await self.app(scope, receive, stamped if scope["type"] == "http" else send)
+
+
 class TestCaching:
-    FRESH = {
+    FRESH: Mapping[str, dict[str, str]] = {
         "catalog.test": {"cache-control": "max-age=60", "age": "10"},
         "inventory.test": {"cache-control": "max-age=30"},
     }
 
     def test_the_strictest_freshness_wins(self) -> None:
-        assert "max-age=30" == ask("/products/7", Wire(headers=self.FRESH)).headers["cache-control"]
+        assert "max-age=30" == ask("/products/7", Wire(headers={**self.FRESH})).headers["cache-control"]
 
     def test_an_answer_without_freshness_has_to_be_asked_about(self) -> None:
         assert "no-cache" == ask("/products/7").headers["cache-control"]
@@ -69,13 +84,13 @@ class TestCaching:
         assert "private, max-age=5" == ask("/products/7", Wire(headers=headers)).headers["cache-control"]
 
     def test_who_has_the_answer_already_gets_304(self) -> None:
-        first = ask("/products/7", Wire(headers=self.FRESH))
-        again = ask("/products/7", Wire(headers=self.FRESH), headers={"if-none-match": first.headers["etag"]})
+        first = ask("/products/7", Wire(headers={**self.FRESH}))
+        again = ask("/products/7", Wire(headers={**self.FRESH}), headers={"if-none-match": first.headers["etag"]})
         assert (304, b"", first.headers["etag"]) == (again.status, again.body, again.headers["etag"])
         assert first.headers["cache-control"] == again.headers["cache-control"]
 
     def test_a_partial_answer_is_not_kept(self) -> None:
-        reply = ask("/products/7", Wire(failures={"inventory.test": 500}, headers=self.FRESH))
+        reply = ask("/products/7", Wire(failures={"inventory.test": 500}, headers={**self.FRESH}))
         assert ("no-store", None) == (reply.headers["cache-control"], reply.headers.get("etag"))
 
     def test_reading_a_header_makes_the_answer_vary(self) -> None:
@@ -251,13 +266,11 @@ class TestFastAPI:
             def search(self, q: Annotated[str, Query(min_length=2)], limit: int = 5) -> str:
                 return q
 
-        bare = FastAPI()
-
-        @bare.get("/search")
         async def search(q: Annotated[str, Query(min_length=2)], limit: int = 5) -> str:
             return q
 
-        assert search
+        bare = FastAPI()
+        bare.add_api_route("/search", search)
         for query in ("/search", "/search?q=a", "/search?q=ab&limit=x", "/search?q=ab"):
             theirs = run(get(bare, query))
             ours = ask(query, None, Search)
@@ -298,30 +311,13 @@ class TestFastAPI:
                 raise HTTPException(410, request.url.path)
 
         app = BFF(Web, observers=())
-
-        class Stamp:
-            def __init__(self, app: Any) -> None:
-                self.app = app
-
-            async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-                async def stamped(message: Any) -> None:
-                    if message["type"] == "http.response.start":
-                        message["headers"].append((b"x-stamp", b"1"))
-                    await send(message)
-
-                await self.app(scope, receive, stamped if scope["type"] == "http" else send)
-
         app.add_middleware(Stamp)
 
-        @app.exception_handler(Teapot)
         async def pour(_: Request, error: Exception) -> Response:
             return Response("tea", 418)
 
-        @app.get("/plain")
-        def plain() -> str:
-            return "mine"
-
-        assert (pour, plain) != ()
+        app.add_exception_handler(Teapot, pour)
+        app.add_api_route("/plain", lambda: "mine")
         page = fetch(app, "/page")
         assert ("noted", "yes", "1") == (page.json(), page.headers["x-noted"], page.headers["x-stamp"])
         assert ("mine", 418) == (fetch(app, "/plain").json(), fetch(app, "/teapot").status_code)
@@ -464,10 +460,6 @@ class TestSeeing:
 
 
 def test_the_time_of_a_request_is_the_same_all_over_a_page() -> None:
-    class Times(Shape):
-        first: str
-        second: str
-
     class Clock(ClientProfile):
         @endpoint.get("/now")
         def page(self) -> list[bool]:
