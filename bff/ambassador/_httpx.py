@@ -7,7 +7,7 @@ from bff.ambassador._decoding import decoded
 from bff.ambassador._message import ACCEPT_ENCODING, ENTITY, FRAMING, LONGEST_HEADER, MOST_HEADERS, check_target, head
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
-__all__ = ["HttpxWire", "from_httpx", "httpx_auth", "to_httpx"]
+__all__ = ["HttpxWire", "as_httpx", "from_httpx", "httpx_auth", "to_httpx"]
 
 
 class HttpxWire:
@@ -99,14 +99,8 @@ def httpx_auth(auth: httpx.Auth) -> Layer:
                 while True:
                     await message.aread()
                     response = await send(from_httpx(message), context)
-                    answer = httpx.Response(
-                        response.status,
-                        headers=[pair for pair in response.headers.items() if pair[0].lower() not in ENTITY],
-                        content=response.content,
-                        request=message,
-                    )
                     try:
-                        message = await flow.asend(answer)
+                        message = await flow.asend(as_httpx(response, message))
                     except StopAsyncIteration:
                         return response
             finally:
@@ -125,6 +119,15 @@ def from_httpx(message: httpx.Request) -> Request:
     # httpx names the host in every request; it says something only where it is another than the URL's.
     headers = [pair for pair in message.headers.multi_items() if pair != ("host", netloc)]
     return Request(message.method, f"{url.scheme}://{netloc}", target.decode("ascii"), headers, message.content)
+
+
+def as_httpx(response: Response, request: httpx.Request) -> httpx.Response:
+    """Return an answer as httpx has it; its content is decoded, and so no header says otherwise."""
+    headers = response.headers
+    # aiohttp's mapping gives each line of a header, httpx's joins them.
+    pairs = headers.multi_items() if isinstance(headers, httpx.Headers) else headers.items()
+    kept = [(name, value) for name, value in pairs if name.lower() not in ENTITY]
+    return httpx.Response(response.status, headers=kept, content=response.content, request=request)
 
 
 def _translated(error: httpx.TransportError, context: Context) -> BFFError:

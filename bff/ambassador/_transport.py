@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import httpx
 
-from bff.ambassador._aiohttp import AiohttpWire
-from bff.ambassador._core import Context, Wire
-from bff.ambassador._httpx import HttpxWire, from_httpx
-from bff.ambassador._message import ENTITY
+from bff.ambassador._core import Context
+from bff.ambassador._httpx import as_httpx, from_httpx
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._wires import Verify, new_wire
 from bff.errors import (
     BFFError,
     CircuitOpen,
@@ -23,9 +22,6 @@ from bff.errors import (
 )
 from bff.events import Emitter, Observer
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
-
-if TYPE_CHECKING:
-    import ssl
 
 __all__ = ["AmbassadorTransport"]
 
@@ -62,16 +58,12 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
         retry: Retry | None = _DEFAULTS.retry,
         breaker: CircuitBreaker | None = _DEFAULTS.breaker,
         bulkhead: Bulkhead | None = _DEFAULTS.bulkhead,
-        verify: "str | ssl.SSLContext | bool" = True,
+        verify: "Verify" = True,
         max_body: int = 10_000_000,
         observers: Iterable[Observer] = (),
     ) -> None:
         connect = timeout.connect if timeout else None
-        self._wire: Wire = (
-            AiohttpWire(connect=connect, verify=verify, max_body=max_body)
-            if transport is None
-            else HttpxWire(transport, connect=connect, max_body=max_body)
-        )
+        self._wire = new_wire(transport, connect=connect, verify=verify, max_body=max_body)
         self._policies = Policies(timeout, retry, breaker, bulkhead)
         self._emitter = Emitter(observers)
         self._onions: dict[str, Onion] = {}
@@ -84,8 +76,7 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
             response = await self._onion(message.origin).send(message, _context(request))
         except BFFError as error:
             raise _translated(error, request) from error
-        headers = [(name, value) for name, value in response.headers.items() if name.lower() not in ENTITY]
-        return httpx.Response(response.status, headers=headers, content=response.content, request=request)
+        return as_httpx(response, request)
 
     async def aclose(self) -> None:
         """Close every connection."""

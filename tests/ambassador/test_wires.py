@@ -291,7 +291,7 @@ def test_a_write_is_not_repeated_on_its_own_even_on_a_stale_connection(new_wire:
 
 
 def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request() -> None:
-    """The transport of httpx itself does take it for that, and gives a wire no means to see it: its docstring says so."""
+    """The transport of httpx itself does take it for that, and gives a wire no means to see it."""
 
     async def check(server: FaultServer, wire: Wire) -> None:
         assert OK == (await ask(server, wire, "/unasked")).content

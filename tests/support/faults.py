@@ -6,7 +6,7 @@ import gzip
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -193,7 +193,7 @@ UNFINISHED: Final = frozenset({"until-close", "short", "cut-chunk", "nothing", "
 
 
 @contextlib.contextmanager
-def refusing_port() -> Iterator[int]:
+def refusing_port() -> Generator[int]:
     """Give a port that nobody listens on, and that nobody else is given meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -201,7 +201,7 @@ def refusing_port() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def unaccepting_port() -> Iterator[int]:
+def unaccepting_port() -> Generator[int]:
     """Give a port where a connection is never made: its queue is full and nobody accepts."""
     with socket.socket() as listening, contextlib.ExitStack() as waiting:
         listening.bind(("127.0.0.1", 0))
@@ -214,7 +214,7 @@ def unaccepting_port() -> Iterator[int]:
 
 
 @contextlib.asynccontextmanager
-async def no_leaks() -> AsyncIterator[None]:
+async def no_leaks() -> AsyncGenerator[None]:
     """Assert that as many tasks and file descriptors are there afterwards as were before."""
     before = await _resources()
     yield
@@ -227,4 +227,8 @@ async def no_leaks() -> AsyncIterator[None]:
 
 async def _resources() -> tuple[int, int]:
     await asyncio.sleep(0)
-    return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+    return len(asyncio.all_tasks()), _open_files()
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
