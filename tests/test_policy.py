@@ -81,7 +81,7 @@ def test_a_wrong_value_is_refused_by_its_name_where_it_is_written(what: str) -> 
     with pytest.raises(DeclarationError) as caught:
         WRONG[what]()
     problem = caught.value.problems[0]
-    code = WRONG[what].__code__  # type: ignore[attr-defined]
+    code = WRONG[what].__code__
     assert (what, __file__, code.co_firstlineno) == (problem.what, problem.file, problem.line)
     assert what.partition(" is ")[0] == problem.where
     assert problem.mend.startswith("give ")

@@ -27,7 +27,12 @@ class Listener(pybreaker.CircuitBreakerListener):
 
 
 class Broken(pybreaker.CircuitBreakerListener):
-    def state_change(self, *_: object) -> None:
+    def state_change(
+        self,
+        cb: pybreaker.CircuitBreaker,
+        old_state: pybreaker.CircuitBreakerState | None,
+        new_state: pybreaker.CircuitBreakerState,
+    ) -> None:
         raise RuntimeError("this listener is broken")
 
 

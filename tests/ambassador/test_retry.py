@@ -36,7 +36,7 @@ async def call(onion: Onion, method: str = "GET", **headers: str) -> object:
     pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
     try:
         return (await onion.send(Request(method, "http://test", "/", pairs), Context("test"))).status
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the outcome that is asked about
         return error
 
 
@@ -122,7 +122,7 @@ def test_no_strategy_however_broad_swallows_a_cancellation() -> None:
     async def main() -> None:
         wire = ScriptedWire(delay=FOR_EVER)
         onion = onion_of(wire, Retry(9, when=retry_if_exception(lambda _: True)))
-        task = asyncio.create_task(onion.send(Request("GET", "http://test", "/"), Context("test")))
+        task = asyncio.ensure_future(onion.send(Request("GET", "http://test", "/"), Context("test")))
         await asyncio.sleep(1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -296,10 +296,14 @@ def test_a_failed_call_leaves_no_work_for_the_garbage_collector() -> None:
 
 def test_an_answer_is_not_asked_about_when_no_strategy_wants_to_see_it() -> None:
     async def main() -> None:
-        built: list[object] = []
-        wire = ScriptedWire([Response(200, {}, b"")])
-        onion = onion_of(wire, Retry(wait=lambda state: float(built.append(state) or 0)))
+        asked: list[RetryCallState] = []
+
+        def wait(state: RetryCallState) -> float:
+            asked.append(state)
+            return 0.0
+
+        onion = onion_of(ScriptedWire([Response(200, {}, b"")]), Retry(wait=wait))
         assert 200 == await call(onion)
-        assert [] == built
+        assert [] == asked
 
     run(main())

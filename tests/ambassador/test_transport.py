@@ -84,7 +84,7 @@ def test_cookies_and_redirects_remain_the_clients_business() -> None:
         (httpx.ReadError("reset"), httpx.ReadError, UpstreamUnreachable),
         (httpx.PoolTimeout("full"), httpx.PoolTimeout, Overloaded),
         (httpx.RemoteProtocolError("illegal status line"), httpx.RemoteProtocolError, ContractViolation),
-        (httpx.RemoteProtocolError("Server disconnected without sending a response."), httpx.ReadError, UpstreamUnreachable),
+        (httpx.RemoteProtocolError("gone without sending a response"), httpx.ReadError, UpstreamUnreachable),
     ],
 )  # fmt: skip
 def test_errors_are_httpx_own_with_ours_as_their_cause(

@@ -1,7 +1,7 @@
 """A wire that plays a script: what each try gives, and after how long in virtual time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from bff.ambassador import Context, Request, Response
@@ -22,7 +22,7 @@ class ScriptedWire:
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = (200,), *, delay: float = 0.0) -> None:
-        self.outcomes = list(outcomes)
+        self.outcomes: Sequence[Outcome] = list(outcomes)
         self.delay = delay
         self.sent: list[float] = []
         self.requests: list[Request] = []
@@ -31,7 +31,7 @@ class ScriptedWire:
     async def send(self, request: Request, context: Context, /) -> Response:
         self.sent.append(asyncio.get_running_loop().time())
         self.requests.append(request)
-        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        outcome, self.outcomes = self.outcomes[0], self.outcomes[1:] or self.outcomes
         self.running += 1
         self.most = max(self.most, self.running)
         try:
