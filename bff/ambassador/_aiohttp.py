@@ -3,9 +3,10 @@
 import asyncio
 import errno
 import ssl
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from typing import Final
 from weakref import WeakSet
 
@@ -21,7 +22,7 @@ from aiohttp import (
 )
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
 from bff.ambassador._core import Context, Request, Response
@@ -33,7 +34,7 @@ __all__ = ["AiohttpWire"]
 
 _KEEP_ALIVE: Final = 4.0  # seconds; below the 5 of uvicorn and others, so that we rarely use what they just closed
 _OUR_OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
-_INFORMATIONAL: Final = frozenset({100, *range(102, 200)})  # 101 would end HTTP, and was not asked for
+_INFORMATIONAL: Final = frozenset({100, *range(102, 200)})  # 101 would end HTTP
 # RFC 9110 section 9.2.2: repeated on a fresh connection where the server closed an idle one under our hands.
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -84,17 +85,15 @@ class AiohttpWire:
         """Close every connection."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            await pool.connector.close()
+            await _close(pool)
 
     async def _new_pool(self) -> "_Pool":
-        old, self._pool = self._pool, None
-        if old is not None and old.loop.is_closed():
-            # Its connections went with their loop; what is left of them cannot be awaited.
-            with suppress(RuntimeError):
-                await old.connector.close()
-        loop = asyncio.get_running_loop()
+        # The new one stands before anything is awaited: whoever comes meanwhile shares it.
         connector = TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._ssl)
-        self._pool = pool = _Pool(loop, connector)
+        old, self._pool = self._pool, (pool := _Pool(asyncio.get_running_loop(), connector))
+        # On a loop that still runs, aiohttp itself closes what has idled for long enough.
+        if old is not None and old.loop.is_closed():
+            await _close(old)
         return pool
 
     async def _connect(self, pool: "_Pool", site: "_Site", context: Context, *, is_fresh: bool = False) -> Connection:
@@ -137,9 +136,7 @@ class AiohttpWire:
             )
             transport.write(message)
             try:
-                header, body = await protocol.read()
-                while header.code in _INFORMATIONAL:
-                    header, body = await protocol.read()
+                header, body = await _final_head(protocol, context)
             except (ServerDisconnectedError, ClientOSError) as error:
                 if is_used and request.method in _IDEMPOTENT:
                     raise _StaleError from error
@@ -210,6 +207,22 @@ class _Pool:
 def _context(bundle: str) -> ssl.SSLContext:
     # Building one takes milliseconds: upstreams with the same bundle share it.
     return ssl.create_default_context(cafile=bundle)
+
+
+async def _final_head(protocol: ResponseHandler, context: Context) -> tuple[RawResponseMessage, StreamReader]:
+    """Return the head of the answer and its body to come, past what only announces it."""
+    header, body = await protocol.read()
+    while header.code in _INFORMATIONAL:
+        header, body = await protocol.read()
+    if header.code == HTTPStatus.SWITCHING_PROTOCOLS:
+        raise _violation("it switched protocols, which nobody asked for", context)
+    return header, body
+
+
+async def _close(pool: _Pool) -> None:
+    # Where the loop is gone, so are its connections: what aiohttp has left of them cannot be told.
+    with suppress(RuntimeError) if pool.loop.is_closed() else nullcontext():
+        await pool.connector.close()
 
 
 def _drop(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ssl
+import warnings
 from collections.abc import Awaitable, Callable
 from functools import cache
 
@@ -11,7 +12,7 @@ import pytest
 
 from bff.ambassador import AiohttpWire, Context, HttpxWire, Request, Response, Wire
 from bff.errors import ContractViolation, Overloaded, UnsafePath, UpstreamTimeout, UpstreamUnreachable
-from tests.support.faults import FaultServer, no_leaks, refusing_port, unaccepting_port
+from tests.support.faults import CERTIFICATE, FaultServer, no_leaks, refusing_port, unaccepting_port
 
 OK = b'{"ok":true}'
 MAX_BODY = 1_000_000
@@ -346,3 +347,60 @@ def test_running_out_of_our_own_file_descriptors_says_nothing_about_the_upstream
                 await ask(server, wire, "/ok")
 
     against(aiohttp_wire, check)
+
+
+def test_the_default_wire_outlives_a_loop_that_ended_before_it_was_closed() -> None:
+    wire = AiohttpWire()
+
+    async def main() -> None:
+        async with FaultServer() as server:
+            assert 200 == (await ask(server, wire, "/ok")).status
+
+    with warnings.catch_warnings():
+        # What the first loop left open is its user's mistake, and Python says so.
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.run(main())
+        asyncio.run(main())
+        asyncio.run(wire.aclose())
+        gc.collect()
+
+
+def test_an_upgrade_that_nobody_asked_for_is_no_answer() -> None:
+    async def check(server: FaultServer, wire: Wire) -> None:
+        with pytest.raises(ContractViolation):
+            await ask(server, wire, "/upgrade")
+        await server.until(lambda: server.open == 0)
+
+    against(aiohttp_wire, check)
+
+
+def trusting() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    ("verify", "expected"),
+    [
+        (lambda: True, UpstreamUnreachable),
+        (lambda: False, 200),
+        (lambda: str(CERTIFICATE), 200),
+        (trusting, 200),
+        (ssl.create_default_context, UpstreamUnreachable),
+    ],
+    ids=["True", "False", "bundle", "trusting context", "context"],
+)
+def test_certificates_are_verified_as_told(verify: Callable[[], str | ssl.SSLContext | bool], expected: object) -> None:
+    async def main() -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(CERTIFICATE)
+        async with no_leaks(), FaultServer(tls=tls) as server:
+            wire = AiohttpWire(connect=20.0, verify=verify())
+            for _ in range(2):
+                try:
+                    outcome: object = (await ask(server, wire, "/ok")).status
+                except UpstreamUnreachable as error:
+                    outcome = UpstreamUnreachable if not error.sent else error
+                assert expected == outcome
+            await wire.aclose()
+
+    asyncio.run(main())

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["FaultServer", "Seen", "no_leaks", "refusing_port", "unaccepting_port"]
+__all__ = ["CERTIFICATE", "FaultServer", "Seen", "no_leaks", "refusing_port", "unaccepting_port"]
 
 PATIENCE: Final = 20.0  # seconds; how long a test waits for what should take milliseconds
 HALF: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf!"
@@ -36,7 +37,8 @@ class FaultServer:
     Answer `/<fault>` with that fault; `requests`, `accepts` and `open` say what came and what is still there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.requests: list[Seen] = []
         self.accepts = 0
         self.open = 0
@@ -46,10 +48,10 @@ class FaultServer:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=1 << 20)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=1 << 20, ssl=self._tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -157,6 +159,9 @@ def answer(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+CERTIFICATE: Final = Path(__file__).with_name("loopback.pem")
+"""Of a server at 127.0.0.1, signed by itself, with its key; it protects nothing."""
+
 OK: Final = answer(b'{"ok":true}', content_type="application/json")
 ZIPPED: Final = gzip.compress(b'{"ok":true}')
 ANSWERS: Final[dict[str, bytes]] = {
@@ -180,6 +185,7 @@ ANSWERS: Final[dict[str, bytes]] = {
     "500": answer(b"boom", "500 Internal Server Error"),
     "huge-header": answer(b"", x=100_000 * "x"),
     "many-headers": b"HTTP/1.1 200 OK\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(5000)) + b"\r\n",
+    "upgrade": b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
     "garbage": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
     "short": b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nnot a hundred",
     "cut-chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nnot enough",

@@ -1,0 +1,73 @@
+"""Content codings undone, with a limit."""
+
+import gzip
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bff.ambassador._decoding import TooLarge, decoded
+
+TEXT = b"hello " * 100
+RAW = zlib.compressobj(wbits=-15)
+DEFLATED = RAW.compress(TEXT) + RAW.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "content"),
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("X-GZIP", gzip.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT[:50]) + gzip.compress(TEXT[50:])),
+        ("deflate", zlib.compress(TEXT)),
+        ("deflate", DEFLATED),
+        ("identity", TEXT),
+        ("", TEXT),
+        ("deflate, gzip", gzip.compress(zlib.compress(TEXT))),
+    ],
+)
+def test_the_codings_that_were_asked_for_are_undone(coding: str, content: bytes) -> None:
+    assert TEXT == decoded(content, {"content-encoding": coding}, max_size=len(TEXT))
+
+
+def test_no_coding_and_no_content_are_left_as_they_are() -> None:
+    assert TEXT == decoded(TEXT, {}, max_size=1)
+    assert b"" == decoded(b"", {"content-encoding": "gzip"}, max_size=1)
+
+
+@pytest.mark.parametrize(
+    ("coding", "content"),
+    [
+        ("br", TEXT),
+        ("gzip", TEXT),
+        ("gzip", gzip.compress(TEXT)[:-4]),
+        ("gzip", gzip.compress(TEXT) + b"more"),
+        ("deflate", zlib.compress(TEXT)[:-1]),
+    ],
+)
+def test_what_is_unknown_broken_or_cut_short_is_refused(coding: str, content: bytes) -> None:
+    with pytest.raises(ValueError, match="cod"):
+        decoded(content, {"content-encoding": coding}, max_size=10_000)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_a_bomb_is_stopped_before_it_takes_memory(repeats: int) -> None:
+    bomb = gzip.compress(bytes(30_000_000)) * repeats
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        decoded(bomb, {"content-encoding": "gzip"}, max_size=100_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@given(st.binary(min_size=1), st.integers(min_value=-1, max_value=1))
+def test_the_limit_is_exact(content: bytes, more: int) -> None:
+    coded = gzip.compress(content)
+    if more < 0:
+        with pytest.raises(TooLarge):
+            decoded(coded, {"content-encoding": "gzip"}, max_size=len(content) - 1)
+    else:
+        assert content == decoded(coded, {"content-encoding": "gzip"}, max_size=len(content) + more)
