@@ -1,6 +1,7 @@
 """Write a request's head, so that nothing in it can be taken for another header, request or resource."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from bff.ambassador._core import Context, Request
@@ -48,18 +49,27 @@ def check_target(request: Request, context: Context) -> None:
         )
 
 
+@lru_cache(1024)
+def _lowered(token: str) -> str:
+    # The same few names come with every request.
+    if _TOKEN.fullmatch(token) is None:
+        raise ValueError("a method or header name is no token")
+    return token.lower()
+
+
 def head(request: Request, host: str) -> bytes:
     """
     Return the request line and all headers of an HTTP/1.1 request; `host` is for a request that names none.
 
     Raises `ValueError` where a name or value holds what would begin another line.
     """
+    _lowered(request.method)
     lines = [f"{request.method} {request.target} HTTP/1.1", f"accept-encoding: {ACCEPT_ENCODING}"]
     has_host = False
     for name, value in request.headers:
-        lowered = name.lower()
-        if lowered not in FRAMING:
-            has_host = has_host or lowered == "host"
+        token = _lowered(name)
+        if token not in FRAMING:
+            has_host = has_host or token == "host"
             lines.append(f"{name}: {value}")
     if not has_host:
         lines.append(f"host: {host}")
@@ -69,6 +79,4 @@ def head(request: Request, host: str) -> bytes:
     breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header holds a line break or NUL")
-    if not all(_TOKEN.fullmatch(name) for name in (request.method, *(name for name, _ in request.headers))):
-        raise ValueError("a method or header name is no token")
     return f"{text}\r\n\r\n".encode()
