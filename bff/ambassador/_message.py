@@ -67,9 +67,9 @@ def head(request: Request, host: str) -> bytes:
     lines = [f"{request.method} {request.target} HTTP/1.1", f"accept-encoding: {ACCEPT_ENCODING}"]
     has_host = False
     for name, value in request.headers:
-        token = _lowered(name)
-        if token not in FRAMING:
-            has_host = has_host or token == "host"
+        lowered = _lowered(name)
+        if lowered not in FRAMING:
+            has_host = has_host or lowered == "host"
             lines.append(f"{name}: {value}")
     if not has_host:
         lines.append(f"host: {host}")
