@@ -3,10 +3,16 @@
 import sys
 from types import FrameType
 
-__all__ = ["user_frame"]
+__all__ = ["is_users", "user_frame"]
 
-# `dataclasses.replace` builds policies on behalf of whoever called it.
-_OURS = frozenset({"bff", "dataclasses"})
+# The standard library and pydantic only pass on what whoever called them wanted: `dataclasses.replace`, say.
+_OURS = frozenset({"bff", "pydantic", *sys.stdlib_module_names})
+
+
+def is_users(frame: FrameType) -> bool:
+    """Say whether a frame runs the user's code: neither ours nor something that only passes it on."""
+    module: str = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] not in _OURS
 
 
 def user_frame() -> tuple[str, int]:
@@ -17,8 +23,7 @@ def user_frame() -> tuple[str, int]:
     """
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - `inspect.stack()` reads every source file on the stack
     while frame is not None:
-        module: str = frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in _OURS:
+        if is_users(frame):
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "", 0

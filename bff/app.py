@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile, endpoints_of
+from bff.declare._source import class_place
 from bff.declare._upstream import Upstream
 from bff.errors import DeclarationError, Problem
 from bff.events import Emitter, Observer
@@ -189,7 +190,8 @@ def _clashes(profiles: Sequence[type[ClientProfile]]) -> list[Problem]:
         first = by_prefix.setdefault(prefix, profile)
         if first is not profile:
             what = f"{first.__name__} and {profile.__name__} are both served under `{prefix or '/'}`"
-            problems.append(Problem(what, "give one of them another `prefix`", f"{profile.__name__}.prefix"))
+            place = class_place(profile, "prefix")
+            problems.append(Problem(what, "give one of them another `prefix`", f"{profile.__name__}.prefix", *place))
     return problems
 
 

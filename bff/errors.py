@@ -52,13 +52,20 @@ class Problem:
 class DeclarationError(BFFError):
     """
     Something is declared wrongly; raised at start-up, before any request, with all problems at once.
+
+    `problems` are in the order in which they stand in a file; those that have no place come last.
     """
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
-        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        self.problems = (problems,) if isinstance(problems, Problem) else _in_order(problems)
         count = len(self.problems)
         head = "" if count == 1 else f"{count} problems in the declarations:\n\n"
         super().__init__(head + "\n\n".join(str(problem) for problem in self.problems))
+
+
+def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    files = [*dict.fromkeys(problem.file for problem in problems if problem.file), ""]
+    return tuple(sorted(problems, key=lambda problem: (files.index(problem.file), problem.line)))
 
 
 class _CallError(BFFError):

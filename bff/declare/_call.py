@@ -33,7 +33,7 @@ def _operation(
     method: str, path: str, options: CallOptions
 ) -> Callable[[Callable[Concatenate[Any, P], R]], Operation[P, R]]:
     def declare(stub: Callable[Concatenate[Any, P], R]) -> Operation[P, R]:
-        return Operation[P, R](method, path, stub, Options(**options))
+        return Operation[P, R](method, path, stub, Options.of(options))
 
     return declare
 

@@ -6,9 +6,10 @@ from functools import cached_property, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from bff.declare import _graph as graph
+from bff.declare._fitting import mend_of
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, current_trace
-from bff.declare._types import Type, fits, is_nullable, spell, without_none
+from bff.declare._types import Type, fits, spell
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +45,14 @@ class Derived(Generic[P, R]):
 
     def _write(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> graph.Node:
         name = self.function.__name__
+        if inspect.iscoroutinefunction(self.function):
+            mend = "make it a plain function; what has to await belongs in an `async def` endpoint"
+            raise trace.fail(f"`{name}` is `async def`: a plan calls it and does not await it", mend)
+        try:
+            self.hints  # noqa: B018 - they are read here for the first time
+        except NameError as error:
+            mend = "define the name at module level, where the function is"
+            raise trace.fail(f"an annotation of `{name}` cannot be read: {error}", mend) from error
         if "return" not in self.hints:
             raise trace.fail(f"`{name}` does not say what it returns", "annotate the result: `-> ...`")
         try:
@@ -65,11 +74,7 @@ class Derived(Generic[P, R]):
         node, wanted = lift(value), self.hints[parameter]
         if not fits(node.type, wanted):
             what = f"`{name}` takes `{spell(wanted)}` as `{parameter}`, and gets `{spell(node.type)}`"
-            is_only_none = is_nullable(node.type) and fits(without_none(node.type), wanted)
-            mend = (
-                f"declare it `{spell(wanted)} | None`, or give or_else(...)" if is_only_none else "make the types agree"
-            )
-            raise trace.fail(what, mend)
+            raise trace.fail(what, mend_of(node, wanted))
         return node
 
 

@@ -1,11 +1,16 @@
 """`endpoint.get` and its like: say what a method of a client profile answers."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, get_type_hints
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
 from bff._unset import UNSET
+from bff.declare._settings import near_miss
+from bff.declare._source import class_place
+from bff.declare._types import element, is_model, mapping_value, spell, unwrap
 from bff.errors import Problem
 
 if TYPE_CHECKING:
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__bff_endpoint__"
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
 class EndpointOptions(TypedDict, total=False):
@@ -73,7 +79,9 @@ def place_of(function: Callable[..., Any]) -> tuple[str, int]:
 
 def route_of(member: object) -> Route | None:
     """Return what `endpoint.*` noted on a member of a profile, if anything."""
-    return getattr(member, _MARK, None) if inspect.isfunction(member) else None
+    bearers = (member, getattr(member, "__func__", None), getattr(member, "fget", None))
+    marks = (vars(bearer).get(_MARK) for bearer in bearers if hasattr(bearer, "__dict__"))
+    return cast("Route | None", next((mark for mark in marks if mark is not None), None))
 
 
 def read_endpoint(
@@ -98,20 +106,53 @@ def read_endpoint(
 def _problems(endpoint: Endpoint) -> list[Problem]:
     file, line = endpoint.place
     mistakes: list[tuple[str, str]] = []
+    if next(iter(inspect.signature(endpoint.function).parameters), "") != "self":
+        mistakes.append(("the endpoint does not take `self`", "write `self` as its first parameter, as in any method"))
     if endpoint.returns is UNSET:
         mistakes.append(("the endpoint does not say what it answers", "annotate the result: `-> ProductCard`"))
     for parameter in endpoint.parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            mistakes.append((f"`{parameter.name}` takes any number of arguments", "name every parameter"))
+            mend = "name every parameter; a decorator keeps those of what it wraps with functools.wraps"
+            mistakes.append((f"`{parameter.name}` takes any number of arguments", mend))
         elif parameter.annotation is UNSET:
             mend = f"annotate it: `{parameter.name}: int`"
             mistakes.append((f"`{parameter.name}` has no type", mend))
-    if not endpoint.route.path.startswith("/"):
-        mend = f"write `/{endpoint.route.path}`"
-        mistakes.append((f"the path `{endpoint.route.path}` does not begin with a slash", mend))
+    mistakes += [*_path_mistakes(endpoint), *_option_mistakes(endpoint.route.options)]
     if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
         mistakes.append(("the endpoint is a generator", "return the answer instead of yielding it"))
     return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes]
+
+
+def _path_mistakes(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    path, parameters = endpoint.route.path, {parameter.name: parameter for parameter in endpoint.parameters}
+    if not path.startswith("/"):
+        yield f"the path `{path}` does not begin with a slash", f"write `/{path}`"
+    if set("{}") & {*_PLACEHOLDER.sub("", path)}:
+        yield f"the path `{path}` has a placeholder that is no name", "write it `{name}`"
+    # A dependency may take what the endpoint does not.
+    is_whole = not any(_has_dependency(parameter) for parameter in parameters.values())
+    for name in _PLACEHOLDER.findall(path):
+        if name not in parameters and is_whole:
+            yield f"the path names `{{{name}}}`, which is no parameter", f"add a parameter `{name}`"
+        tp = unwrap(parameters[name].annotation) if name in parameters else str
+        if is_model(tp) or element(tp) is not None or mapping_value(tp) is not None:
+            what = f"`{name}` stands in the path, where no `{spell(tp)}` can"
+            yield what, "take one value: a text, a number, an enum"
+
+
+def _has_dependency(parameter: inspect.Parameter) -> bool:
+    return any(hasattr(marker, "dependency") for marker in (parameter.default, *get_args(parameter.annotation)[1:]))
+
+
+def _option_mistakes(options: EndpointOptions) -> Iterator[tuple[str, str]]:
+    known = EndpointOptions.__annotations__
+    for name in options.keys() - known.keys():
+        near = near_miss(name, known)
+        mend = f"did you mean `{near}`?" if near else f"known are {', '.join(known)}"
+        yield f"`{name}` is no option of an endpoint", mend
+    status = options.get("status_code", HTTPStatus.OK)
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        yield f"status_code is {status}", "set the status of an answer that succeeds, 200 to 299"
 
 
 def collect(profile: "type[Profile]") -> tuple[Mapping[str, tuple[Callable[..., Any], Route]], list[Problem]]:
@@ -123,27 +164,40 @@ def collect(profile: "type[Profile]") -> tuple[Mapping[str, tuple[Callable[..., 
     found: dict[str, tuple[Callable[..., Any], Route]] = {}
     problems: list[Problem] = []
     for cls in reversed(profile.__mro__):
-        own = {name: (member, route) for name, member in vars(cls).items() if (route := route_of(member))}
+        marked = {name: (member, route) for name, member in vars(cls).items() if (route := route_of(member))}
+        own = {name: (member, route) for name, (member, route) in marked.items() if inspect.isfunction(member)}
+        problems += [_no_method(cls, name, member) for name, (member, _) in marked.items() if name not in own]
         problems += _clashes(cls, own)
         for name, member in vars(cls).items():
-            if name in found and name not in own:
+            if name in found and name not in marked:
                 problems += [] if member is None else [_undecorated(cls, name, member)]
                 del found[name]
-        taken = {(route.method, route.path) for _, route in own.values()}
-        found = {name: pair for name, pair in found.items() if (pair[1].method, pair[1].path) not in taken}
+        taken = {_address(route) for _, route in own.values()}
+        found = {name: pair for name, pair in found.items() if _address(pair[1]) not in taken}
         found.update(own)
     return found, problems
+
+
+def _address(route: Route) -> tuple[str, str]:
+    """Return what requests are told apart by: the names of placeholders are not."""
+    return route.method, re.sub(r"\{[^}]*\}", "{}", route.path)
 
 
 def _clashes(cls: type, own: Mapping[str, tuple[Callable[..., Any], Route]]) -> list[Problem]:
     seen: dict[tuple[str, str], str] = {}
     problems: list[Problem] = []
     for name, (function, route) in own.items():
-        first = seen.setdefault((route.method, route.path), name)
+        first = seen.setdefault(_address(route), name)
         if first != name:
             what = f"`{name}` and `{first}` both answer {route.method} {route.path}"
             problems.append(Problem(what, "give one another path", f"{cls.__name__}.{name}", *place_of(function)))
     return problems
+
+
+def _no_method(cls: type, name: str, member: object) -> Problem:
+    what = f"the endpoint `{name}` is a {type(member).__name__.lower()}, and no method"
+    mend = "decorate a plain method"
+    return Problem(what, mend, f"{cls.__name__}.{name}", *class_place(cls, name))
 
 
 def _undecorated(cls: type, name: str, member: object) -> Problem:

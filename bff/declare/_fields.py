@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
 
-__all__ = ["FIELDS", "ONLY_IN_CODE", "FieldSpec", "is_fit"]
+__all__ = ["FIELDS", "MENDS", "ONLY_IN_CODE", "FieldSpec", "is_fit", "misfit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,27 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     ),
     "bulkhead": FieldSpec(policy=Bulkhead, fields={"limit": _COUNT, "queue": _COUNT}),
 }
+
+MENDS: Final[Mapping[str, str]] = {
+    "base_url": 'set it to an address: "http://catalog:8000"',
+    "name": "set it to a text",
+    "headers": "set it to a dict of texts",
+    "accept_headers": "set it to a tuple of header names",
+    "verify": "set it to True, False, the path of a CA bundle, or an SSLContext",
+    "max_body": "set it to a number of bytes, more than 0",
+    **{
+        name: f"set it to a {spec.policy.__name__}(...), or to None to switch it off"
+        for name, spec in FIELDS.items()
+        if spec.policy is not None
+    },
+}
+"""What to do about a value that a setting cannot have."""
+
+
+def misfit(key: str, value: object) -> str:
+    """Say that a value may not stand for a setting; what is no number is not shown, for it may be a secret."""
+    is_shown = value is None or isinstance(value, (int, float))
+    return f"`{key}` cannot be {value!r}" if is_shown else f"`{key}` cannot be of type `{type(value).__name__}`"
 
 
 def is_fit(key: str, value: object) -> bool:

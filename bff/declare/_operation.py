@@ -1,24 +1,24 @@
 """An operation: one request that an upstream answers, read from a typed stub."""
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 from typing import get_type_hints as hints_of
 
-from fastapi import params
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
+from bff._frames import user_frame
 from bff._unset import UNSET, Unset
 from bff.declare import _graph as graph
+from bff.declare._fitting import mend_of
+from bff.declare._stub import read_stub
 from bff.declare._symbol import Symbol, lift, trace_now
 from bff.declare._template import Parameter, Template
 from bff.declare._trace import Trace, current_trace
-from bff.declare._types import fits, is_nullable, origin_of, spell, unwrap, without_none
+from bff.declare._types import fits, spell
 from bff.errors import DeclarationError, Problem
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 READS = frozenset({"GET", "HEAD"})
 """Methods whose calls may run in any order, be merged, or not be made at all."""
 
@@ -45,6 +44,13 @@ class Options:
     retry: Retry | Unset | None = UNSET
     breaker: CircuitBreaker | Unset | None = UNSET
     bulkhead: Bulkhead | Unset | None = UNSET
+    unknown: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Options":
+        """Return options as they were given; those that there are not are kept by name, to be told of."""
+        known = {name: value for name, value in given.items() if name in cls.__slots__ and name != "unknown"}
+        return cls(**known, unknown=tuple(given.keys() - known.keys()))
 
     @property
     def policies(self) -> dict[str, object]:
@@ -100,12 +106,16 @@ class Operation(Generic[P, R]):
     def compile(self) -> None:
         """Read the stub: parameters, result, template. What is wrong with it is added to `problems`."""
         self.problems = []
-        self.signature = _signature(self)
-        self.returns = self._hints().get("return", UNSET)
-        if self.returns is UNSET:
+        signature = inspect.signature(self.stub)
+        own = [*signature.parameters.values()][1:]
+        self.signature = signature.replace(parameters=own, return_annotation=signature.empty)
+        self._hints = self._read_hints()
+        self.returns = self._hints.get("return", UNSET)
+        if self.returns is UNSET and not self.problems:
             self.refuse("the operation does not say what it returns", "annotate the result: `-> Product`")
-        self.parameters = _parameters(self)
-        _check(self)
+        self.parameters, mistakes = read_stub(self)
+        for what, mend in mistakes:
+            self.refuse(what, mend)
         if not self.problems:
             upstream = self.owner.name if self.owner else ""
             self.template = Template(self.path, self.parameters, (upstream, self.name))
@@ -120,7 +130,7 @@ class Operation(Generic[P, R]):
             return cast("R", None)
         return cast("R", self._adapter.validate_json(content))
 
-    def _hints(self) -> dict[str, Any]:
+    def _read_hints(self) -> dict[str, Any]:
         try:
             return hints_of(self.stub, include_extras=True)
         except NameError as error:
@@ -138,7 +148,7 @@ class Operation(Generic[P, R]):
 
     def hint(self, name: str) -> Any:
         """Return the annotation of a parameter, `UNSET` where it has none."""
-        return self._hints().get(name, UNSET)
+        return self._hints.get(name, UNSET)
 
     if TYPE_CHECKING:
 
@@ -159,9 +169,9 @@ class Operation(Generic[P, R]):
         trace = current_trace()
         if trace is None:
             what = f"`{self.full_name}` is called on the class, and no endpoint is being traced"
-            raise DeclarationError(
-                Problem(what, f"await it on a connected upstream: `async with {self._owner_name}() as upstream`")
-            )
+            mend = f"await it on a connected upstream: `async with {self._owner_name}() as upstream`"
+            file, line = user_frame()
+            raise DeclarationError(Problem(what, mend, self.full_name, file, line))
         return cast("R", Symbol(self._write(trace, args, kwargs)))
 
     @property
@@ -197,63 +207,5 @@ class Operation(Generic[P, R]):
         node = lift(value)
         if not fits(node.type, parameter.annotation):
             what = f"`{self.full_name}` takes `{spell(parameter.annotation)}` as `{parameter.name}`"
-            is_only_none = is_nullable(node.type) and fits(without_none(node.type), parameter.annotation)
-            mend = "give or_else(value, default)" if is_only_none else "make the types agree"
-            raise trace_now().fail(f"{what}, and gets `{spell(node.type)}`", mend)
+            raise trace_now().fail(f"{what}, and gets `{spell(node.type)}`", mend_of(node, parameter.annotation))
         return node
-
-
-def _signature(operation: Operation[..., Any]) -> inspect.Signature:
-    signature = inspect.signature(operation.stub)
-    return signature.replace(parameters=[*signature.parameters.values()][1:], return_annotation=signature.empty)
-
-
-def _parameters(operation: Operation[..., Any]) -> tuple[Parameter, ...]:
-    in_path = set(re.findall(r"\{(\w+)\}", operation.path))
-    found: list[Parameter] = []
-    for name, parameter in operation.signature.parameters.items():
-        annotation = operation.hint(name)
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            operation.refuse(f"`{name}` takes any number of arguments", "name every parameter, with its type")
-        elif annotation is UNSET:
-            operation.refuse(f"`{name}` has no type", f"annotate it: `{name}: int`")
-        else:
-            found.append(_parameter(operation, name, annotation, is_in_path=name in in_path))
-    for name in sorted(in_path - operation.signature.parameters.keys()):
-        operation.refuse(f"the path names `{{{name}}}`, which is no parameter", f"add a parameter `{name}`")
-    return tuple(found)
-
-
-def _parameter(operation: Operation[..., Any], name: str, annotation: Any, *, is_in_path: bool) -> Parameter:
-    markers = get_args(annotation)[1:] if origin_of(annotation) is Annotated else ()
-    marker = next((each for each in markers if isinstance(each, params.Param)), None)
-    tp = unwrap(annotation)
-    if is_in_path:
-        if is_nullable(annotation):
-            operation.refuse(f"`{name}` stands in the path and may be None", "drop the `None` from its type")
-        return Parameter(name, "path", name, annotation)
-    if isinstance(marker, params.Header):
-        dashed = name.replace("_", "-") if marker.convert_underscores else name
-        return Parameter(name, "header", (marker.alias or dashed).lower(), annotation)
-    if isinstance(tp, type) and issubclass(tp, BaseModel):
-        return Parameter(name, "body", name, annotation)
-    return Parameter(name, "query", (marker.alias if marker else None) or name, annotation)
-
-
-def _check(operation: Operation[..., Any]) -> None:
-    if not operation.path.startswith("/"):
-        operation.refuse(f"the path `{operation.path}` does not begin with a slash", f"write `/{operation.path}`")
-    if "?" in operation.path or "#" in operation.path:
-        operation.refuse(f"the path `{operation.path}` holds a query", "make each query value a parameter")
-    if re.search(r"\{[^}]*\W[^}]*\}|\{\}", operation.path):
-        operation.refuse(f"the path `{operation.path}` has a placeholder that is no name", "write it `{name}`")
-    bodies = [parameter.name for parameter in operation.parameters if parameter.place == "body"]
-    if bodies and operation.method not in WITH_BODY:
-        operation.refuse(
-            f"`{bodies[0]}` is a model, and {operation.method} has no body", "name its fields as parameters"
-        )
-    if len(bodies) > 1:
-        operation.refuse(f"`{bodies[0]}` and `{bodies[1]}` are both the body", "make one model of them")
-    for status in operation.options.errors:
-        if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            operation.refuse(f"errors= maps {status}", "map statuses from 400 to 499")

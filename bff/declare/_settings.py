@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from bff.declare._fields import FIELDS, ONLY_IN_CODE, FieldSpec
+from bff._frames import user_frame
+from bff.declare._fields import FIELDS, MENDS, ONLY_IN_CODE, FieldSpec, is_fit, misfit
 from bff.errors import DeclarationError, Problem
 
 __all__ = ["env_prefix", "from_environment", "layer", "near_miss", "resolve"]
@@ -31,7 +32,7 @@ class _Report:
     problems: list[Problem] = field(default_factory=list[Problem])
 
     def add(self, path: Path, what: str, mend: str) -> None:
-        self.problems.append(Problem(what, mend, self.name(path)))
+        self.problems.append(Problem(what, mend, self.name(path), *user_frame()))
 
     def unknown(self, path: Path, spec: FieldSpec) -> None:
         *above, key = path
@@ -61,9 +62,7 @@ def resolve(
     settings = _layered(declared, values, in_code)
     settings = _layered(settings, _from_environment(name, environ, in_environment), in_environment)
     settings = _layered(settings, given or {}, in_code)
-    # No line of code is to blame for a variable.
-    variables = [dataclasses.replace(problem, file="", line=0) for problem in in_environment.problems]
-    return _sound(settings, [*in_code.problems, *variables])
+    return _sound(settings, [*in_code.problems, *_placeless(in_environment.problems)])
 
 
 def layer(base: Mapping[str, object], *overrides: Mapping[str, object]) -> dict[str, object]:
@@ -93,7 +92,7 @@ def from_environment(name: str, environ: Mapping[str, str]) -> dict[str, object]
     malformed; as it may be a secret, it never shows a text.
     """
     report = _environment_report(name)
-    return _sound(_from_environment(name, environ, report), report.problems)
+    return _sound(_from_environment(name, environ, report), _placeless(report.problems))
 
 
 def env_prefix(name: str) -> str:
@@ -127,6 +126,11 @@ def _sound(settings: dict[str, object], problems: Sequence[Problem]) -> dict[str
     return settings
 
 
+def _placeless(problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems of variables: no line of code is to blame for one."""
+    return [dataclasses.replace(problem, file="", line=0) for problem in problems]
+
+
 def _layered(base: Mapping[str, object], overrides: Mapping[str, object], report: _Report) -> dict[str, object]:
     settings = dict(base)
     for key, value in overrides.items():
@@ -140,6 +144,8 @@ def _layered(base: Mapping[str, object], overrides: Mapping[str, object], report
 
 def _changed(base: object, value: object, *, spec: FieldSpec, path: Path, report: _Report) -> object:
     """Return `value`, or where it is a mapping over a policy, that policy with the fields it names."""
+    if spec.policy is None and len(path) == 1 and not is_fit(path[0], value):
+        report.add(path, misfit(path[0], value), MENDS[path[0]])
     if spec.policy is None or value is None or isinstance(value, spec.policy):
         return value
     if not isinstance(value, Mapping):

@@ -7,9 +7,10 @@ from pydantic import BaseModel
 from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
-from bff.declare._symbol import Symbol, lift, node_of
+from bff.declare._fitting import mend_of
+from bff.declare._symbol import Symbol, lift, node_of, suggest
 from bff.declare._trace import Trace, current_trace
-from bff.declare._types import Type, fields, fits, is_model, is_nullable, members, spell, without_none
+from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
 
 
 class _ShapeMeta(ModelMetaclass):
@@ -21,6 +22,9 @@ class _ShapeMeta(ModelMetaclass):
             trace = current_trace()
             if trace is None:
                 return super().__call__(*args, **values)
+            if args:
+                first = next(iter(cls.model_fields), "field")
+                raise trace.fail(f"`{cls.__name__}` takes its fields by name", f"write `{first}=...`")
             return Symbol(_build(trace, cls, _by_name(cls, values)))
 
 
@@ -82,13 +86,13 @@ def _matching(
 
 def _check_source(trace: Trace, shape: type[BaseModel], source: object) -> None:
     if not _fields_of(source):
-        tp = spell(node_of(source).type) if isinstance(source, Symbol) else type(source).__name__
+        tp = spell(node_of(source).type) if type(source) is Symbol else type(source).__name__
         what = f"`{shape.__name__}.of` takes models, and gets `{tp}`"
         raise trace.fail(what, "name the field it is for: `field=value`; for a list use each(items, fn)")
 
 
 def _fields_of(source: object) -> frozenset[str]:
-    types = members(without_none(node_of(source).type)) if isinstance(source, Symbol) else (type(source),)
+    types = members(without_none(node_of(source).type)) if type(source) is Symbol else (type(source),)
     known = [frozenset(fields(tp)) if is_model(tp) else frozenset[str]() for tp in types]
     return frozenset[str].intersection(*known) if known else frozenset()
 
@@ -98,7 +102,7 @@ def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> g
     unknown = [name for name in values if name not in known]
     if unknown:
         what = f"`{shape.__name__}` has no field `{unknown[0]}`"
-        raise trace.fail(what, f"its fields are {', '.join(known)}")
+        raise trace.fail(what, suggest(unknown[0], [*known]))
     missing = [name for name, info in shape.model_fields.items() if info.is_required() and name not in values]
     if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
@@ -115,8 +119,4 @@ def _check_field(trace: Trace, shape: type[BaseModel], name: str, node: graph.No
     if fits(node.type, wanted):
         return
     what = f"`{shape.__name__}.{name}` is `{spell(wanted)}`, and gets `{spell(node.type)}`"
-    if is_nullable(node.type) and fits(without_none(node.type), wanted):
-        raise trace.fail(what, f"declare it `{spell(wanted)} | None`, or give or_else(value, default)")
-    if is_model(without_none(node.type)) and is_model(without_none(wanted)):
-        raise trace.fail(what, f"shape it: `{spell(without_none(wanted))}.of(...)`")
-    raise trace.fail(what, "make the types agree, or convert it in a @derived function")
+    raise trace.fail(what, mend_of(node, wanted))

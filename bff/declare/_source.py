@@ -1,13 +1,19 @@
-"""Read the source of endpoints: find the mistakes that a trace cannot see, and the places of declarations."""
+"""Read the source of what a trace ran: find the mistakes that a trace cannot see, and the places of declarations."""
 
 import ast
 import builtins
 import inspect
+import linecache
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from types import CodeType
+from typing import TypeAlias, cast
 
+from bff.declare._watch import Ran
 from bff.errors import Problem
+
+_Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _INSTEAD = "lift a plain function with @derived, or make the endpoint `async def`"
 _TYPE_TESTS = frozenset({"isinstance", "issubclass", "type", "id", "callable", "vars", "dir"})
@@ -40,46 +46,62 @@ def _line_in(body: list[ast.stmt], attribute: str) -> int:
     return 0
 
 
-def source_problems(function: Callable[..., Any], where: str) -> list[Problem]:
+def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Problem]:
     """
-    Return what stands in a traced endpoint and would be decided silently on symbolic values.
+    Return what stands in functions that a trace ran and would be decided silently on symbolic values.
 
     These are identity tests, `match`, type tests, and `try` around what may be a call; everything else that needs
     a real value raises when it is traced.
     """
+    found: dict[Problem, None] = {}
+    for code, ran in functions.items():
+        for definition in _definitions(code):
+            for line, what, mend in _Finder(ran, definition).found():
+                found[Problem(what, mend, where, code.co_filename, line)] = None
+    return [*found]
+
+
+def _definitions(code: CodeType) -> list[_Definition]:
+    """Return the text of a function; of several lambdas on one line all, as they cannot be told apart."""
+    wanted = (code.co_firstlineno, code.co_name)
+    return [node for node in _functions_in(code.co_filename) if _mark(node) == wanted]
+
+
+def _functions_in(file: str) -> list[_Definition]:
     try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
         return []
-    definition = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
-    if definition is None:
-        return []
-    finder = _Finder(_outer_names(function), definition)
-    file = inspect.getsourcefile(function) or ""
-    found = sorted(finder.found(), key=lambda entry: entry[0])
-    return [Problem(what, mend, where, file, first + line - 1) for line, what, mend in found]
+    return [node for node in ast.walk(tree) if isinstance(node, _SCOPES)]
 
 
-def _outer_names(function: Callable[..., Any]) -> Mapping[str, object]:
-    closure = inspect.getclosurevars(inspect.unwrap(function))
-    return {**closure.builtins, **closure.globals, **closure.nonlocals}
+def _mark(node: _Definition) -> tuple[int, str]:
+    """Return the line and the name that the code of a function bears; decorators are part of it."""
+    if isinstance(node, ast.Lambda):
+        return node.lineno, "<lambda>"
+    return min((node.lineno, *(decorator.lineno for decorator in node.decorator_list))), node.name
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what stands in a function itself; functions in it that run are read on their own."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, (*_SCOPES, ast.ClassDef)):
+            yield from _own_nodes(child)
 
 
 class _Finder:
     """Follows which local names hold symbolic values, in the order of the text."""
 
-    def __init__(self, outer: Mapping[str, object], definition: ast.FunctionDef) -> None:
-        self._outer = outer
-        self._definition = definition
-        arguments = definition.args
-        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        self._symbolic = {argument.arg for argument in named[1:]}
+    def __init__(self, ran: Ran, definition: _Definition) -> None:
+        self._known = ran.known
+        self._nodes = [*_own_nodes(definition)]
+        self._symbolic = {*ran.symbolic}
 
     def found(self) -> Iterator[tuple[int, str, str]]:
         """Yield line, mistake and mend."""
         self._learn()
-        for node in ast.walk(self._definition):
+        for node in self._nodes:
             mistake = self._mistake(node)
             if mistake is not None:
                 yield cast("ast.stmt", node).lineno, *mistake
@@ -89,7 +111,7 @@ class _Finder:
         size = -1
         while size != len(self._symbolic):
             size = len(self._symbolic)
-            for node in ast.walk(self._definition):
+            for node in self._nodes:
                 match node:
                     case ast.Assign() if self._is_symbolic(node.value):
                         self._bind(*node.targets)
@@ -97,10 +119,6 @@ class _Finder:
                         self._bind(node.target)
                     case ast.NamedExpr() if self._is_symbolic(node.value):
                         self._bind(node.target)
-                    case ast.Call() if self._is_symbolic(node):
-                        for argument in node.args:
-                            if isinstance(argument, ast.Lambda):
-                                self._symbolic |= {parameter.arg for parameter in argument.args.args}
                     case _:
                         pass
 
@@ -115,7 +133,7 @@ class _Finder:
         )
 
     def _makes_symbols(self, name: str) -> bool:
-        value = self._outer.get(name)
+        value = self._known.get(name)
         module = getattr(value, "__module__", "") or ""
         is_ours = module.startswith("bff.") or any(base.__module__.startswith("bff.") for base in _bases(value))
         return is_ours and not hasattr(builtins, name)
@@ -126,7 +144,7 @@ class _Finder:
                 node
             ):
                 what = "`is` looks at the symbolic value, not at the real one: it is always decided the same way"
-                return what, "ask is_none(value), or compare with =="
+                return what, "ask is_none(value)" if _names_none(node) else "compare with =="
             case ast.Match() if self._is_symbolic(node.subject):
                 return "`match` on a symbolic value is always decided the same way", _INSTEAD
             case ast.Call(func=ast.Name(id=name)) if name in _TYPE_TESTS and any(map(self._is_symbolic, node.args)):
@@ -136,6 +154,10 @@ class _Finder:
                 return what, "say what may fail: optional(value, default=...)"
             case _:
                 return None
+
+
+def _names_none(node: ast.Compare) -> bool:
+    return any(isinstance(side, ast.Constant) and side.value is None for side in (node.left, *node.comparators))
 
 
 def _bases(value: object) -> tuple[type, ...]:

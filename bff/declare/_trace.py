@@ -16,16 +16,24 @@ N = TypeVar("N", bound=Node)
 
 @dataclass(slots=True)
 class Trace:
-    """The graph of one endpoint while it is being written down."""
+    """
+    The graph of one endpoint while it is being written down.
+
+    `problems` are all that were found, raised or not; `default_place` is where one belongs that no line of the user's
+    is running for.
+    """
 
     where: str
+    problems: list[Problem] = field(default_factory=list[Problem])
+    default_place: tuple[str, int] | None = None
     nodes: list[Node] = field(default_factory=list[Node])
     keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
-    _frame: tuple[str, int] = ("", 0)
 
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already."""
+        for operand in _nodes_in(payload.values()):
+            self.check(operand)
         key = (kind, *(_identity(value) for value in payload.values()))
         # Two items are never the same: each belongs to the `each` that it was made for.
         known = None if issubclass(kind, Item) else self._known.get(key)
@@ -33,7 +41,7 @@ class Trace:
             return cast("N", known)
         number = len(self.nodes)
         scope = _scope(kind, number, payload)
-        file, line = user_frame()
+        file, line = self._place()
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         self.nodes.append(node)
         self.keys.append(key)
@@ -42,8 +50,19 @@ class Trace:
 
     def fail(self, what: str, mend: str) -> DeclarationError:
         """Return the error to raise for a mistake on the user's line that is running now."""
-        file, line = user_frame()
-        return DeclarationError(Problem(what, mend, where=self.where, file=file, line=line))
+        file, line = self._place()
+        problem = Problem(what, mend, where=self.where, file=file, line=line)
+        self.problems.append(problem)
+        return DeclarationError(problem)
+
+    def check(self, node: Node) -> None:
+        """Refuse a node of another trace: it says nothing here."""
+        if node.id >= len(self.nodes) or self.nodes[node.id] is not node:
+            what = "this symbolic value was made in another endpoint, or in an earlier trace of this one"
+            raise self.fail(what, "make it where it is used; what endpoints share is a method or a function")
+
+    def _place(self) -> tuple[str, int]:
+        return self.default_place or user_frame()
 
 
 def _scope(kind: type[Node], number: int, payload: Mapping[str, Any]) -> frozenset[int]:

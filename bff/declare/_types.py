@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from enum import Enum
 from typing import (
     Annotated,
@@ -45,6 +46,8 @@ def unwrap(tp: Type) -> Type:
     """
     Strip what does not change which values there are: `Annotated`, type aliases, `NewType`, `TypeVar` bounds.
 
+    A generic alias has its parameters filled in.
+
     >>> unwrap(Annotated[int, "metres"])
     <class 'int'>
     """
@@ -53,6 +56,8 @@ def unwrap(tp: Type) -> Type:
             tp = get_args(tp)[0]
         elif isinstance(tp, TypeAliasType):
             tp = tp.__value__
+        elif isinstance(origin_of(tp), TypeAliasType):
+            tp = origin_of(tp).__value__[get_args(tp)]
         elif isinstance(tp, NewType):
             tp = tp.__supertype__
         elif isinstance(tp, TypeVar):
@@ -158,7 +163,8 @@ def fields(tp: Type) -> Mapping[str, Type]:
     """Return the fields of a model and their types, in their order."""
     if issubclass(tp, BaseModel):
         return {name: info.annotation for name, info in tp.model_fields.items()}
-    return {field.name: field.type for field in dataclasses.fields(tp)}
+    hints = get_type_hints(tp, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(tp)}
 
 
 def protocol_members(tp: Type) -> Mapping[str, Type] | None:
@@ -177,7 +183,7 @@ def protocol_members(tp: Type) -> Mapping[str, Type] | None:
 def typed_keys(tp: Type) -> Mapping[str, Type] | None:
     """Return the keys of a `TypedDict` and their types, or `None` where it is none."""
     tp = unwrap(tp)
-    return cast("Mapping[str, Type]", tp.__annotations__) if is_typeddict(tp) else None
+    return get_type_hints(tp) if is_typeddict(tp) else None
 
 
 def type_of_constant(value: object) -> Type:
@@ -201,12 +207,16 @@ def type_of_constant(value: object) -> Type:
     return type(value)
 
 
+_LOOKS_LIKE_ANOTHER = frozenset({(bool, int), (datetime, date)})
+
+
 def fits(source: Type, target: Type) -> bool:
     """
     Say whether every value of `source` may stand where `target` is promised.
 
     What mypy would accept, plus `int` to `float`, a `Literal` to its base type, and items of sequences and
     mappings by the same rules (they are read, never written). Nothing is parsed: `str` never becomes `Decimal`.
+    A `bool` is no `int` here, and a `datetime` no `date`: on the wire they are not what was promised.
     """
     wanted = members(target)
     return any(part in (Any, object) for part in wanted) or all(
@@ -221,12 +231,14 @@ def _member_fits(source: Type, target: Type) -> bool:
         return all(_literal_fits(value, target) for value in get_args(source))
     item, wanted = element(source), element(target)
     if item is not None or wanted is not None:
-        return item is not None and wanted is not None and _sequence_fits(source, target) and fits(item, wanted)
+        return item is not None and wanted is not None and _sequence_fits(source, target)
     value, wanted = mapping_value(source), mapping_value(target)
     if value is not None or wanted is not None:
         return value is not None and wanted is not None and _keys_fit(source, target) and fits(value, wanted)
     if target is float and source is int:
         return True
+    if (source, target) in _LOOKS_LIKE_ANOTHER:
+        return False
     asked = protocol_members(target)
     if asked is not None and is_model(source):
         known = fields(source)
@@ -242,7 +254,12 @@ def _literal_fits(value: object, target: Type) -> bool:
 
 def _sequence_fits(source: Type, target: Type) -> bool:
     sort, wanted = origin_of(source) or source, origin_of(target) or target
-    return sort is wanted or wanted not in (list, tuple)
+    if sort is not wanted and wanted in (list, tuple):
+        return False
+    parts, asked = get_args(source), get_args(target)
+    if wanted is tuple and asked and Ellipsis not in asked:
+        return len(parts) == len(asked) and Ellipsis not in parts and all(map(fits, parts, asked))
+    return fits(element(source), element(target))
 
 
 def _keys_fit(source: Type, target: Type) -> bool:

@@ -9,14 +9,16 @@ from pydantic import ValidationError
 from bff.ambassador._auth import Auth
 from bff.ambassador._onion import OnionStatistics
 from bff.ambassador._wires import Transport, Verify
+from bff.declare._batch import batch_mistakes
 from bff.declare._connection import Connection
 from bff.declare._exchange import Binding, exchange, violation
-from bff.declare._fields import FIELDS, is_fit
+from bff.declare._fields import FIELDS, MENDS, is_fit, misfit
 from bff.declare._operation import Operation
 from bff.declare._profile import kebab
 from bff.declare._scope import current_scope
 from bff.declare._settings import env_prefix, near_miss, resolve
 from bff.declare._source import class_place
+from bff.declare._trace import current_trace
 from bff.errors import BFFError, DeclarationError, Problem
 from bff.events import Emitter, Observer
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
@@ -94,7 +96,11 @@ class Upstream:
         return self.connection.binding(operation)
 
     def bind(self, operation: Operation[..., Any]) -> Callable[..., Awaitable[Any]]:
-        """Return an operation ready to be awaited with its arguments."""
+        """Return an operation ready to be awaited with its arguments; refused where nothing is awaited."""
+        trace = current_trace()
+        if trace is not None:
+            what = f"`{operation.full_name}` is called on an instance, which has to be awaited"
+            raise trace.fail(what, f"in a traced endpoint call it on the class: `{operation.full_name}(...)`")
         return _Bound(self.connection.binding(operation))
 
     def statistics(self) -> Mapping[str, OnionStatistics]:
@@ -162,12 +168,14 @@ def _operation_problems(operations: Sequence[Operation[..., Any]]) -> Iterator[P
     for operation in operations:
         target = operation.options.batch_of
         if operation.name in FIELDS or operation.name in _RESERVED:
-            yield operation.problem(
-                f"the operation `{operation.name}` has the name of a setting", "give it another name"
-            )
+            sort = "a setting" if operation.name in FIELDS else "something that every upstream has"
+            yield operation.problem(f"the operation `{operation.name}` has the name of {sort}", "give it another name")
         if target is not None and target not in names:
             what = f"batch_of names `{target}`, which is no operation here"
             yield operation.problem(what, f"name one of {', '.join(sorted(names - {operation.name}))}")
+        elif target is not None and not operation.problems:
+            single = next(other for other in operations if other.name == target)
+            yield from (operation.problem(*mistake) for mistake in batch_mistakes(operation, single))
 
 
 def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
@@ -177,25 +185,23 @@ def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
     for name, value in vars(base).items():
         if name.startswith("_") or isinstance(value, Operation):
             continue
-        near = near_miss(name, FIELDS)
-        if near:
-            place = class_place(base, name)
-            yield Problem(f"`{name}` is no setting", f"did you mean `{near}`?", f"{cls.__name__}.{name}", *place)
+        where, place = f"{cls.__name__}.{name}", class_place(base, name)
+        meant = _meant(name, value)
+        if meant:
+            yield Problem(f"`{name}` is no setting", f"did you mean `{meant}`?", where, *place)
         elif name in FIELDS and not is_fit(name, value):
-            what = f"`{name}` cannot be a {type(value).__name__}"
-            mend = _MENDS.get(name, f"set it to a {name.capitalize()}(...), or to None to switch it off")
-            yield Problem(what, mend, f"{cls.__name__}.{name}", *class_place(base, name))
+            yield Problem(misfit(name, value), MENDS[name], where, *place)
 
 
-_MENDS = {
-    "base_url": 'set it to an address: "http://catalog:8000"',
-    "name": "set it to a text",
-    "headers": "set it to a dict of texts",
-    "accept_headers": "set it to a tuple of header names",
-    "verify": "set it to True, False, the path of a CA bundle, or an SSLContext",
-    "max_body": "set it to a number of bytes, more than 0",
-    "breaker": "set it to a CircuitBreaker(...), or to None to switch it off",
-}
+_OTHER_WORDS = {"retries": "retry", "timeouts": "timeout", "url": "base_url", "circuit_breaker": "breaker"}
+
+
+def _meant(name: str, value: object) -> str | None:
+    """Return the setting that an attribute was probably meant to be: by its name, or by being a policy."""
+    if name in FIELDS:
+        return None
+    kinds = {spec.policy: field for field, spec in FIELDS.items() if spec.policy is not None}
+    return near_miss(name, FIELDS) or _OTHER_WORDS.get(name) or kinds.get(type(value))
 
 
 def _connect(
@@ -221,4 +227,9 @@ def _connect(
         problems.append(Problem(what, mend, f"{cls.__name__}.base_url", *class_place(cls, "base_url")))
     if problems:
         raise DeclarationError(problems)
-    return Connection(cls.name, settings, Emitter(observers))
+    try:
+        return Connection(cls.name, settings, Emitter(observers))
+    except DeclarationError as error:
+        place = class_place(cls, "base_url") if base_url == cls.base_url else ("", 0)
+        where = f"{cls.__name__}.base_url"
+        raise DeclarationError([Problem(p.what, p.mend, where, *place) for p in error.problems]) from None
