@@ -81,6 +81,10 @@ class BFF(FastAPI):
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
 
+    def plan_of(self, page: PageRoute) -> Plan | None:
+        """Return the plan of a page; an `async def` endpoint has none."""
+        return next(prepared.plan for prepared in self._service.prepared if prepared.endpoint is page.declared)
+
     @property
     def plans(self) -> tuple[Plan, ...]:
         """The plans of all traced endpoints, in the order of their declaration."""

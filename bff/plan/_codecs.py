@@ -9,6 +9,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bff.declare._types import (
+    fields,
+)
     Type,
     as_class,
     element,
@@ -78,9 +80,9 @@ def _subset(model: type[BaseModel], wanted: Demand, reasons: dict[str, None]) ->
     if reason:
         reasons[f"{model.__name__} is decoded in full: {reason}"] = None
         return model
-    fields = {name: model.model_fields[name] for name in model.model_fields if name in wanted.fields}
+    infos = {name: info for name, info in model.model_fields.items() if name in wanted.fields}
     definitions: dict[str, Any] = {
-        name: (_annotation(info, wanted.fields[name], reasons), _redeclared(info)) for name, info in fields.items()
+        name: (_annotation(info, wanted.fields[name], reasons), _redeclared(info)) for name, info in infos.items()
     }
     dropped = ("title", "alias_generator", "json_schema_extra")
     config = {key: value for key, value in model.model_config.items() if key not in dropped}
@@ -126,6 +128,6 @@ def _paths(tp: Type, wanted: Demand, prefix: str = "") -> Iterator[str]:
     elif wanted.is_whole or not is_model(tp):
         yield prefix or "*"
     else:
-        for name, part in wanted.fields.items():
-            info = tp.model_fields[name].annotation if issubclass(tp, BaseModel) else object
-            yield from _paths(info, part, f"{prefix}.{name}" if prefix else name)
+        for name, field_type in fields(tp).items():
+            if name in wanted.fields:
+                yield from _paths(field_type, wanted.fields[name], f"{prefix}.{name}" if prefix else name)

@@ -21,15 +21,16 @@ _SCOPE = "bff.scope"
 
 class PageRoute(APIRoute):
     """
-    Serves a page.
+    Serves a page; `declared` is the endpoint that it stands for.
 
     FastAPI reads the parameters, as it does for any route of its own. Where they are in path and query alone its
     machinery for dependencies and bodies has nothing to do, and is left out.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], *, page: Page, **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
+    def __init__(self, endpoint: Callable[..., Any], *, page: Page, declared: Endpoint, **options: Any) -> None:
+        super().__init__(page.path, endpoint, **options)
         self.page = page
+        self.declared = declared
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,9 +94,9 @@ def page_route(
     answer.__doc__ = inspect.getdoc(endpoint.function)
     options = endpoint.route.options
     route = PageRoute(
-        page.path,
         answer,
         page=page,
+        declared=endpoint,
         methods=[endpoint.route.method],
         name=endpoint.name,
         response_model=endpoint.returns,

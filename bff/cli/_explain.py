@@ -1,0 +1,55 @@
+"""Draw the explanation of a plan as a tree."""
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from bff.plan._explain import ExplainedCall, Explanation
+
+
+def draw(explanation: Explanation, console: Console) -> None:
+    """Print what a plan will do."""
+    head = Text.assemble((explanation.title, "bold"), "  ", (explanation.endpoint, "cyan"))
+    head.append(f"  deadline {_seconds(explanation.deadline)}", style="dim")
+    tree = Tree(head, guide_style="dim")
+    names = {call.number: call.name for call in explanation.calls}
+    for step in sorted({call.step for call in explanation.calls}):
+        branch = tree.add(Text("runs at once" if step == 1 else "runs as soon as what it needs is there", style="dim"))
+        for call in explanation.calls:
+            if call.step == step:
+                _draw_call(branch, call, names)
+    _draw_rest(tree, explanation, names)
+    console.print(tree)
+    console.print()
+
+
+def _draw_call(branch: Tree, call: ExplainedCall, names: dict[int, str]) -> None:
+    line = Text.assemble((call.name, "bold green" if call.is_required else "bold yellow"), "  ", call.request)
+    line.append("" if call.is_required else "  optional", style="yellow")
+    node = branch.add(line)
+    waits = [names[number] for number in call.after]
+    waits += [f"{names[number]}, whatever comes of it" for number in call.after_settled]
+    if waits:
+        node.add(Text.assemble(("after    ", "dim"), "; ".join(waits)))
+    node.add(Text.assemble(("decodes  ", "dim"), ", ".join(call.decodes) or "nothing"))
+    tries = f"{call.attempts} attempts" if call.attempts > 1 else "1 attempt"
+    limit = "until the deadline" if call.seconds is None else f"within {_seconds(call.seconds)}"
+    node.add(Text.assemble(("at most  ", "dim"), f"{tries} {limit}"))
+
+
+def _draw_rest(tree: Tree, explanation: Explanation, names: dict[int, str]) -> None:
+    if explanation.optional:
+        branch = tree.add(Text("may be missing", style="dim"))
+        for part in explanation.optional:
+            causes = ", ".join(names[number] for number in part.calls)
+            branch.add(Text.assemble((", ".join(part.paths), "yellow"), f"  where {causes} fails"))
+    if explanation.headers:
+        tree.add(Text.assemble(("varies by  ", "dim"), ", ".join(explanation.headers)))
+    calls = f"{explanation.worst_calls} {'call' if explanation.worst_calls == 1 else 'calls'}"
+    tree.add(Text.assemble(("at worst  ", "dim"), f"{calls} and {_seconds(explanation.worst_seconds)}"))
+    for note in explanation.notes:
+        tree.add(Text.assemble(("note  ", "dim"), note))
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s"
