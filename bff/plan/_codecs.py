@@ -9,11 +9,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bff.declare._types import (
-    fields,
-)
     Type,
     as_class,
     element,
+    fields,
     is_model,
     listed,
     mapped,
