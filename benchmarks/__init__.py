@@ -1,0 +1,1 @@
+"""What a page costs with `bff`, and written by hand."""

@@ -1,0 +1,1 @@
+"""The same two pages, each the way its users would write them."""
