@@ -115,8 +115,9 @@ def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[s
     parts = [writer.inputs(number) for number in range(len(scheduled.calls))]
     answer = writer.answer(traced.answer, traced.endpoint.returns)
     endpoint = traced.endpoint
-    head = f"# {endpoint.title}: {endpoint.where}\n"
-    source = head + "\n\n\n".join([*parts, answer]) + "\n"
+    head = [f"# {endpoint.title}: {endpoint.where}"]
+    head += [f"# v[{number}]: {call.operation.full_name}" for number, call in enumerate(scheduled.calls)]
+    source = "\n\n\n".join(["\n".join(head), *parts, answer]) + "\n"
     file = f"<bff plan {endpoint.where}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     names = dict(writer.names)

@@ -1,51 +1,22 @@
 """Write readable Python for the expressions of a graph."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._types import Type, is_nullable, spell
 from bff.plan import _runtime
+from bff.plan._block import Block
+from bff.plan._layout import bracketed, quoted, spread, tupled
 from bff.plan._schedule import Schedule
 from bff.plan._shapes import ShapeFacts, shape_facts
 
+_OWN_NAME = re.compile(r"[vfpxm]|[ndi]\d+|inputs_\d+|answer|None|True|False")
+"""Names that the generated code gives by itself: no object of the user's may take one."""
+
 _ATOM = re.compile(r"[A-Za-z_]\w*(\[\w+\])?|-?\d+|None|True|False|\[\]")
-
-
-@dataclass(slots=True)
-class Block:
-    """
-    Lines at one depth, and the names that hold values there; an inner block sees the names of the outer one.
-
-    `item` is the id of the `each` item that the block goes through, where it is the body of a loop.
-    """
-
-    depth: int
-    lines: list[str]
-    names: dict[tuple[int, bool], str] = field(default_factory=dict[tuple[int, bool], str])
-    outer: "Block | None" = None
-    item: int | None = None
-
-    def write(self, line: str) -> None:
-        """Add a line."""
-        self.lines.append("    " * self.depth + line)
-
-    def inner(self) -> "Block":
-        """Return a block one deeper, written to the same lines."""
-        return Block(self.depth + 1, self.lines, dict(self.names), self)
-
-    def loop(self, item: int) -> "Block":
-        """Return the body of a loop, with lines of its own until it is known whether there are any."""
-        return Block(self.depth + 1, [], dict(self.names), self, item)
-
-    def home(self, node: Node) -> "Block":
-        """Return the block where a value is best computed: outside of the loops that it does not depend on."""
-        block = self
-        while block.outer is not None and block.item is not None and block.item not in node.scope:
-            block = block.outer
-        return block
 
 
 class Writer:
@@ -61,18 +32,20 @@ class Writer:
         self._calls = calls
         self._shared = {node: slot for slot, node in enumerate(shared)}
         self._uses: Mapping[int, int] = {}
+        self._shapely: dict[int, bool] = {}
         self._certain: frozenset[int] = frozenset()
 
     def inputs(self, number: int) -> str:
         """Return the text of a function that computes the arguments of a call, once what it needs has succeeded."""
         call = self._calls.calls[number]
         operation = call.operation
-        block = self._begin(f"inputs_{number}", call.arguments, self._calls.certain(self._calls.inputs(number).hard))
+        certain = self._calls.certain(self._calls.inputs(number).hard)
+        block = self._begin(f"inputs_{number}", call.arguments, certain, note=f"  # {operation.full_name}")
         codes: list[str] = []
         for parameter, argument in zip(operation.parameters, call.arguments, strict=True):
             place = f"{operation.full_name}({parameter.name})"
             codes.append(self.required(self._value(argument, block), argument, parameter.annotation, place))
-        block.write(f"return ({''.join(f'{code}, ' for code in codes)})")
+        block.write(f"return {tupled(codes)}")
         return "\n".join(block.lines)
 
     def answer(self, node: Node, wanted: Type) -> str:
@@ -82,15 +55,15 @@ class Writer:
         block.write(f"return {code}")
         return "\n".join(block.lines)
 
-    def _begin(self, name: str, roots: Sequence[Node], certain: frozenset[int]) -> Block:
+    def _begin(self, name: str, roots: Sequence[Node], certain: frozenset[int], *, note: str = "") -> Block:
         self._uses, self._certain = _count(roots), certain
-        return Block(1, [f"def {name}(v, f, p, x, m):"])
+        return Block(1, [f"def {name}(v, f, p, x, m):{note}"])
 
     def hold(self, value: object, hint: str) -> str:
         """Return a name by which the code can use an object."""
         stem = re.sub(r"\W", "_", hint)
         name, number = stem, 2
-        while name in self.names and self.names[name] is not value:
+        while _OWN_NAME.fullmatch(name) or self.names.get(name, value) is not value:
             name, number = f"{stem}_{number}", number + 1
         self.names[name] = value
         return name
@@ -102,9 +75,10 @@ class Writer:
         hard = sorted(self._calls.needs[node.id].hard)
         operation = self._calls.calls[hard[0]].operation if hard else None
         source = operation.full_name if operation else "the request"
-        return f"need({code}, {place!r}, {source!r})"
+        return f"need({code}, {quoted(place)}, {quoted(source)})"
 
     def _value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
+        is_data = is_data and self._holds_shape(node)
         key = (node.id, is_data)
         if key in block.names:
             return block.names[key]
@@ -116,23 +90,33 @@ class Writer:
         code = self._write(node, block, is_data=is_data)
         return self._bind(node, code, block, key) if self._uses.get(node.id, 1) > 1 else code
 
+    def _holds_shape(self, node: Node) -> bool:
+        """Say whether a value is made of Shapes, so that it is another thing as data than as an object."""
+        if node.id not in self._shapely:
+            passes_on = isinstance(node, (graph.Listing, graph.OrElse, graph.Optional))
+            parts = (node.body,) if isinstance(node, graph.Each) else node.operands if passes_on else ()
+            self._shapely[node.id] = isinstance(node, graph.Build) or any(map(self._holds_shape, parts))
+        return self._shapely[node.id]
+
     def _bind(self, node: Node, code: str, block: Block, key: tuple[int, bool]) -> str:
         if _ATOM.fullmatch(code):
+            block.names[key] = code
             return code
-        name = f"d{node.id}" if key[1] else f"n{node.id}"
+        name = _name(node, is_data=key[1])
         if code != name:
             block.write(f"{name} = {code}")
         block.names[key] = name
         return name
 
-    def _atom(self, node: Node, block: Block) -> str:
+    def _atom(self, node: Node, block: Block, *, is_data: bool = False) -> str:
         """Return a name for a value that is looked at more than once."""
-        return self._bind(node, self._value(node, block), block, (node.id, False))
+        key = (node.id, is_data and self._holds_shape(node))
+        return self._bind(node, self._value(node, block, is_data=is_data), block, key)
 
     def _write(self, node: Node, block: Block, *, is_data: bool) -> str:
         match node:
             case graph.Listing():
-                return f"[{', '.join(self._value(entry, block, is_data=is_data) for entry in node.entries)}]"
+                return bracketed("[", [self._value(entry, block, is_data=is_data) for entry in node.entries], "]")
             case graph.OrElse():
                 return self._or_else(node, block, is_data=is_data)
             case graph.Optional():
@@ -148,9 +132,9 @@ class Writer:
         """Return where a value that is not made from others is found; the empty string for any other."""
         match node:
             case graph.Param():
-                return f"p[{node.name!r}]"
+                return f"p[{quoted(node.name)}]"
             case graph.Header():
-                return f"x.header({node.name!r})"
+                return f"x.header({quoted(node.name)})"
             case graph.Now():
                 return "x.now"
             case graph.Constant():
@@ -167,7 +151,7 @@ class Writer:
             case graph.Attribute():
                 return self._guarded(node.base, block, f"{{}}.{node.name}")
             case graph.Index():
-                return self._guarded(node.base, block, f"at({{}}, {node.key!r})")
+                return self._guarded(node.base, block, f"at({{}}, {quoted(node.key)})")
             case graph.Slice():
                 bounds = ":".join("" if bound is None else str(bound) for bound in (node.start, node.stop, node.step))
                 return self._guarded(node.base, block, f"{{}}[{bounds.removesuffix(':')}]")
@@ -183,8 +167,8 @@ class Writer:
                 raise AssertionError(node)
 
     def _constant(self, value: object) -> str:
-        if value is None or (isinstance(value, (bool, int, str)) and type(value) in (bool, int, str)):
-            return repr(value)
+        if value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value)):
+            return quoted(value)
         return "[]" if value == [] else self.hold(value, f"K_{type(value).__name__}")
 
     def _guarded(self, base: Node, block: Block, form: str) -> str:
@@ -197,20 +181,29 @@ class Writer:
     def _binary(self, node: graph.Binary, block: Block) -> str:
         operands = (node.left, node.right)
         codes = [self._atom(side, block) if _may_be_none(side) else self._value(side, block) for side in operands]
-        guards = [f"{code} is None" for code, side in zip(codes, operands, strict=True) if _may_be_none(side)]
+        guarded = [code for code, side in zip(codes, operands, strict=True) if _may_be_none(side)]
+        guards = [f"{code} is None" for code in dict.fromkeys(guarded)]
         code = f"{codes[0]} {node.operator} {codes[1]}"
         return f"(None if {' or '.join(guards)} else {code})" if guards else f"({code})"
 
     def _or_else(self, node: graph.OrElse, block: Block, *, is_data: bool) -> str:
-        value = self._bind(node.value, self._value(node.value, block, is_data=is_data), block, (node.value.id, is_data))
-        default = self._value(node.default, block, is_data=is_data)
-        return f"({default} if {value} is None else {value})"
+        value = self._atom(node.value, block, is_data=is_data)
+        other = block.branch()
+        default = self._value(node.default, other, is_data=is_data)
+        if not other.lines:
+            return f"({default} if {value} is None else {value})"
+        name = _name(node, is_data=is_data)
+        block.write(f"{name} = {value}")
+        block.write(f"if {name} is None:")
+        other.write(f"{name} = {default}")
+        block.lines += other.lines
+        return name
 
     def _optional(self, node: graph.Optional, block: Block, *, is_data: bool) -> str:
         doubtful = sorted(self._calls.certain(self._calls.needs[node.value.id].hard) - self._certain)
         if not doubtful:
             return self._value(node.value, block, is_data=is_data)
-        name = f"{'d' if is_data else 'n'}{node.id}"
+        name = _name(node, is_data=is_data)
         block.write(f"if {' and '.join(f'f[{number}] is None' for number in doubtful)}:")
         outside, self._certain = self._certain, self._certain | frozenset(doubtful)
         taken = block.inner()
@@ -223,14 +216,14 @@ class Writer:
         return name
 
     def _each(self, node: graph.Each, block: Block, *, is_data: bool) -> str:
-        items, name = self._value(node.items, block), f"{'d' if is_data else 'n'}{node.id}"
+        items, name = self._value(node.items, block), _name(node, is_data=is_data)
         if _may_be_none(node.items):
-            items = self._bind(node.items, items, block, (node.items.id, False))
+            items = self._atom(node.items, block)
         loop = block.loop(node.item.id)
         code = self._value(node.body, loop, is_data=is_data)
         code = self.required(code, node.body, node.body.type, "an item of a list")
         if not loop.lines:
-            listed = f"[{code} for i{node.item.id} in {items}]"
+            listed = spread("[", [code, f"for i{node.item.id} in {items}"], "]", between=" ")
             return f"(None if {items} is None else {listed})" if _may_be_none(node.items) else listed
         block.write(f"{name} = None if {items} is None else []" if _may_be_none(node.items) else f"{name} = []")
         block.write(f"for i{node.item.id} in {items}{' or ()' if _may_be_none(node.items) else ''}:")
@@ -243,10 +236,11 @@ class Writer:
         codes = {name: self._field(facts, name, value, block, is_data=is_data) for name, value in node_fields(node)}
         if is_data and facts.is_plain:
             codes.update({name: self._constant(value) for name, value in facts.defaults.items() if name not in codes})
-            entries = [f"{facts.keys[name]!r}: {codes[name]}" for name in facts.keys if name in codes]
-            return f"{{{', '.join(entries)}}}"
+            return bracketed(
+                "{", [f"{quoted(facts.keys[name])}: {codes[name]}" for name in facts.keys if name in codes], "}"
+            )
         shape = self.hold(node.shape, node.shape.__name__)
-        return f"build({shape}, {{{', '.join(f'{name!r}: {code}' for name, code in codes.items())}}})"
+        return f"build({shape}, {bracketed('{', [f'{quoted(name)}: {code}' for name, code in codes.items()], '}')})"
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self._value(value, block, is_data=is_data and facts.is_plain)
@@ -270,6 +264,10 @@ class Writer:
             return code
         inner.write(f"m[{slot}] = {code}")
         return f"m[{slot}]"
+
+
+def _name(node: Node, *, is_data: bool) -> str:
+    return f"d{node.id}" if is_data else f"n{node.id}"
 
 
 def node_fields(node: graph.Build) -> Iterable[tuple[str, Node]]:
