@@ -62,6 +62,7 @@ OUTCOMES = {
     "204": CONTRACT,
     "garbage": CONTRACT,
     "bad-chunk": CONTRACT,
+    "upgrade": CONTRACT,
     "bad-gzip": CONTRACT,
     "cut-gzip": CONTRACT,
     "bomb": CONTRACT,
