@@ -16,8 +16,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks._contender import BASELINE, CONTENDERS, contender
-from benchmarks._load import load, wrk
+from benchmarks._contender import BASELINE, CONTENDERS, Running, contender
+from benchmarks._load import Load, load, wrk
 from benchmarks._upstream import LIMITS, PRODUCTS, nginx, requests_served, upstreams
 
 PAGES = tuple(LIMITS)
@@ -58,7 +58,8 @@ def main() -> None:
     if missing:
         console.print(f"The benchmark needs {' and '.join(missing)}: apt-get install nginx-light wrk")
         sys.exit(1 if os.environ.get("CI") else 0)
-    settings = Settings(1, 1, options.clients) if options.smoke else Settings(options.rounds, options.seconds, options.clients)
+    rounds, seconds = (1, 1) if options.smoke else (options.rounds, options.seconds)
+    settings = Settings(rounds, seconds, options.clients)
     with TemporaryDirectory(prefix="bff-bench-") as name:
         Path(name).chmod(0o755)  # nginx reads as another user
         results = run(settings, Path(name), console)
@@ -78,29 +79,24 @@ def run(settings: Settings, folder: Path, console: Console) -> Mapping[tuple[str
                 status.update(f"round {number + 1} of {settings.rounds}: {name}")
                 with contender(name, upstream, folder / f"{name}.log") as running:
                     for page in random.sample(PAGES, len(PAGES)):
-                        load(
-                            running.address,
-                            page,
-                            seconds=1,
-                            clients=settings.clients,
-                            products=len(PRODUCTS),
-                            folder=folder,
-                        )
-                        before, asked = running.cpu(), requests_served(upstream)
-                        result = load(
-                            running.address,
-                            page,
-                            seconds=settings.seconds,
-                            clients=settings.clients,
-                            products=len(PRODUCTS),
-                            folder=folder,
-                        )
-                        cpu = running.cpu() - before
-                        _check_calls(requests_served(upstream) - asked, result.requests, settings.clients)
-                        rate = result.requests / result.seconds
-                        measured = Measured(cpu / result.requests, rate, result.p50, result.p99, running.memory())
-                        results[name, page].append(measured)
+                        results[name, page].append(_measure(running, page, settings, upstream, folder))
     return results
+
+
+def _measure(running: Running, page: str, settings: Settings, upstream: str, folder: Path) -> Measured:
+    """Ask a contender for a page until it is warm, and then once more."""
+
+    def ask(seconds: int) -> Load:
+        clients, products = settings.clients, len(PRODUCTS)
+        return load(running.address, page, seconds=seconds, clients=clients, products=products, folder=folder)
+
+    ask(1)
+    before, asked = running.cpu(), requests_served(upstream)
+    result = ask(settings.seconds)
+    cpu = running.cpu() - before
+    _check_calls(requests_served(upstream) - asked, result.requests, settings.clients)
+    rate = result.requests / result.seconds
+    return Measured(cpu / result.requests, rate, result.p50, result.p99, running.memory())
 
 
 def _check_calls(calls: int, requests: int, clients: int) -> None:

@@ -51,7 +51,10 @@ def nginx() -> str | None:
 @contextmanager
 def upstreams(folder: Path) -> Generator[str]:
     """Serve the three upstreams from one address, which is given."""
-    asyncio.run(_write_files(folder / "files"))
+    for name, content in asyncio.run(_documents()).items():
+        file = folder / "files" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
     port = free_port(9100)
     config = folder / "nginx.conf"
     config.write_text(_CONFIG.format(folder=folder, port=port))
@@ -73,20 +76,21 @@ def requests_served(address: str) -> int:
     return int(counts[1])
 
 
-async def _write_files(folder: Path) -> None:
+async def _documents() -> dict[str, bytes]:
+    """Return what the example services answer, by the name of the file that it goes to."""
+    found: dict[str, bytes] = {}
     for product_id in PRODUCTS:
-        product = await _save(catalog.app, f"/products/{product_id}", folder / "products" / str(product_id))
+        product = await _fetch(catalog.app, f"/products/{product_id}")
+        found[f"products/{product_id}"] = product.content
         sku: str = product.json()["sku"]
-        await _save(inventory.app, f"/stock/{sku}", folder / "stock" / sku)
+        found[f"stock/{sku}"] = (await _fetch(inventory.app, f"/stock/{sku}")).content
         for limit in LIMITS.values():
             path = f"/products/{product_id}/reviews?limit={limit}"
-            await _save(reviews.app, path, folder / "reviews" / f"{product_id}-{limit}")
+            found[f"reviews/{product_id}-{limit}"] = (await _fetch(reviews.app, path)).content
+    return found
 
 
-async def _save(app: object, path: str, file: Path) -> httpx.Response:
+async def _fetch(app: object, path: str) -> httpx.Response:
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://upstream") as client:
-        response = (await client.get(path)).raise_for_status()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(response.content)
-    return response
+        return (await client.get(path)).raise_for_status()
