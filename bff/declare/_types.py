@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
 from typing import (
@@ -220,15 +220,24 @@ def fits(source: Type, target: Type) -> bool:
     """
     wanted = members(target)
     return any(part in (Any, object) for part in wanted) or all(
-        any(_member_fits(part, other) for other in wanted) for part in members(source)
+        any(_member_fits(part, other) for other in wanted) for part in _alternatives(source)
     )
+
+
+def _alternatives(tp: Type) -> Iterator[Type]:
+    """Yield what a value may be, one literal at a time."""
+    for part in members(tp):
+        if origin_of(part) is Literal:
+            yield from (Literal[value] for value in get_args(part))
+        else:
+            yield part
 
 
 def _member_fits(source: Type, target: Type) -> bool:
     if source is target or source is Never or source == target:
         return True
     if origin_of(source) is Literal:
-        return all(_literal_fits(value, target) for value in get_args(source))
+        return _literal_fits(get_args(source)[0], target)
     item, wanted = element(source), element(target)
     if item is not None or wanted is not None:
         return item is not None and wanted is not None and _sequence_fits(source, target)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bff import Upstream, call
 from bff.declare._fields import FIELDS, FieldSpec
 from bff.declare._settings import env_prefix, from_environment, layer, near_miss, resolve
 from bff.errors import DeclarationError, Problem
@@ -412,3 +413,50 @@ def test_an_attribute_of_ones_own_is_left_alone(name: str, known: tuple[str, ...
 @pytest.mark.parametrize("name", PROFILE)
 def test_a_setting_itself_is_no_slip(name: str) -> None:
     assert near_miss(name, PROFILE) is None
+
+
+# Upstreams
+
+
+class Catalog(Upstream):
+    base_url = "http://class.test"
+    timeout = Timeout(total=1.0, connect=0.2)
+
+    @call.get("/products/{product_id}")
+    def product(self, product_id: int) -> str: ...
+
+
+class Books(Catalog):
+    pass
+
+
+def at(upstream: Upstream) -> str:
+    return upstream.connection.address.origin
+
+
+def test_an_address_comes_from_class_app_environment_and_constructor_weakest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "http://class.test" == at(Catalog())
+    assert "http://app.test" == at(Catalog.connected(app="http://app.test"))
+    monkeypatch.setenv("BFF_CATALOG__BASE_URL", "http://environment.test")
+    assert "http://environment.test" == at(Catalog.connected(app="http://app.test"))
+    assert "http://environment.test" == at(Catalog())
+    assert "http://constructor.test" == at(Catalog(base_url="http://constructor.test"))
+
+
+def test_every_layer_may_name_just_some_fields_of_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BFF_CATALOG__TIMEOUT__PER_TRY", "null")
+    catalog = Catalog.connected(app={"timeout": {"total": 2.0}})
+    found = catalog.connection.policies_of(Catalog.product).timeout  # type: ignore[arg-type]
+    assert Timeout(total=2.0, per_try=None, connect=0.2) == found
+
+
+def test_an_upstream_that_inherits_has_operations_name_and_variables_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BFF_BOOKS__BASE_URL", "http://books.test")
+    inherited, own = vars(Books)["product"], vars(Catalog)["product"]
+    assert (Books, Catalog) == (inherited.owner, own.owner)
+    assert ("books", "product") == inherited.template.name
+    assert ("http://books.test", "http://class.test") == (at(Books()), at(Catalog()))

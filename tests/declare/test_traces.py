@@ -1,0 +1,173 @@
+"""What looks like a misuse and is none: everything that means the same on symbolic values as on real ones."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+from pydantic import BaseModel
+
+from bff import BFF, ClientProfile, DeclarationError, Shape, Upstream, call, derived, each, endpoint, is_none, present
+from bff.declare import _graph as graph
+from bff.declare._endpoint import Endpoint
+from bff.declare._profile import endpoints_of
+from bff.declare._tracing import trace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Brand(BaseModel):
+    name: str
+
+
+class Product(BaseModel):
+    id: int
+    name: str
+    brand: Brand | None
+    tags: list[str]
+
+
+@dataclass
+class Stock:
+    available: int
+
+
+class Store(Upstream):
+    base_url = "http://store.test"
+
+    @call.get("/products/{product_id}")
+    def product(self, product_id: int) -> Product: ...
+
+    @call.get("/stock/{product_id}")
+    def stock(self, product_id: int) -> Stock: ...
+
+
+class Card(Shape):
+    id: int
+    name: str
+
+
+def name_of(product: Product, suffix: str | int | None = None) -> str:
+    """A helper: it may look at what is known while the endpoint is traced."""
+    if suffix is None:
+        return product.name
+    return product.name + suffix if isinstance(suffix, str) else product.name
+
+
+def logged(function: F) -> F:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+class Page(ClientProfile):
+    shown = 2
+    suffix: str | None = None
+
+    def __init__(self) -> None:
+        self.kept = 7
+
+    @endpoint.get("/helpers")
+    def helpers(self) -> str:
+        return name_of(Store.product(7)) + name_of(Store.product(7), "!")
+
+    @endpoint.get("/sum")
+    def sums(self) -> int:
+        return sum([Store.product(7).id, -Store.product(8).id, 1])
+
+    @endpoint.get("/loops")
+    def loops_over_what_is_known(self) -> list[str]:
+        with open_page():
+            return [Store.product(number).name for number in range(self.shown) if self.suffix is None]
+
+    @endpoint.get("/state")
+    def state_of_the_instance(self) -> int:
+        self.product = Store.product(self.kept)
+        return self.product.id
+
+    @endpoint.get("/closures")
+    def closures(self) -> list[str]:
+        product = Store.product(7)
+
+        def tagged(tag: str, *, glue: str = "-") -> str:
+            return product.name + glue + tag
+
+        return each(product.tags, tagged)
+
+    @endpoint.get("/lifted")
+    def a_derived_function_inside(self) -> str:
+        @derived
+        def brand_of(product: Product) -> str:
+            return "none" if product.brand is None else product.brand.name
+
+        return brand_of(Store.product(7))
+
+    @endpoint.get("/none")
+    def none_is_asked_for(self) -> list[bool | None]:
+        product = Store.product(7)
+        return [is_none(product.brand), product.brand == Store.product(8).brand, present(product.brand).name == "x"]
+
+    @logged
+    @endpoint.get("/inside")
+    def a_wrapper_outside(self) -> Card:
+        return Card.of(Store.product(7))
+
+    @endpoint.get("/outside")
+    @logged
+    def a_wrapper_inside(self) -> Card:
+        return Card.of(Store.product(7))
+
+    @endpoint.get("/dataclass")
+    def a_dataclass_as_contract(self) -> int:
+        return Store.stock(7).available + 1
+
+
+@dataclass
+class open_page:  # noqa: N801 - it stands in for any context manager of a user's
+    is_open: bool = False
+
+    def __enter__(self) -> None:
+        self.is_open = True
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+
+
+ENDPOINTS = {found.name: found for found in endpoints_of(Page)[0]}
+
+
+@pytest.mark.parametrize("page", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_what_means_the_same_on_symbolic_values_builds(page: Endpoint) -> None:
+    assert trace(page).answer.id >= 0
+
+
+def test_equal_values_are_one_node() -> None:
+    nodes = trace(ENDPOINTS["helpers"]).nodes
+    assert 1 == sum(isinstance(node, graph.Call) for node in nodes)
+
+
+def test_a_mistake_that_the_users_code_catches_is_told_all_the_same() -> None:
+    class Quiet(ClientProfile):
+        @endpoint.get("/quiet")
+        def quiet(self) -> str:
+            return self.guarded(Store.product(7))
+
+        def guarded(self, product: Any) -> str:
+            try:
+                return str(product.nmae)
+            except Exception:  # noqa: BLE001 - just this is the mistake
+                return "nameless"
+
+    with pytest.raises(DeclarationError) as raised:
+        BFF(Quiet)
+    assert ["`Product` has no field `nmae`"] == [problem.what for problem in raised.value.problems][-1:]
+
+
+def test_nodes_are_frozen() -> None:
+    node = trace(ENDPOINTS["helpers"]).answer
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        node.type = int  # type: ignore[misc]
