@@ -5,8 +5,9 @@ from types import FrameType
 
 __all__ = ["is_users", "user_frame"]
 
-# The standard library and pydantic only pass on what whoever called them wanted: `dataclasses.replace`, say.
-_OURS = frozenset({"bff", "pydantic", *sys.stdlib_module_names})
+# These only pass on what whoever called them wanted, as `dataclasses.replace` does; pydantic brings the others along.
+_LIBRARIES = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection")
+_OURS = frozenset({"bff", *_LIBRARIES, *sys.stdlib_module_names})
 
 
 def is_users(frame: FrameType) -> bool:

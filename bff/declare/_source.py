@@ -128,11 +128,16 @@ class _Finder:
 
     def _is_symbolic(self, expression: ast.AST) -> bool:
         return any(
-            (isinstance(node, ast.Name) and (node.id in self._symbolic or self._makes_symbols(node.id)))
+            (isinstance(node, ast.Name) and node.id in self._symbolic)
+            or (isinstance(node, ast.Call) and self._makes_symbols(node.func))
             for node in ast.walk(expression)
         )
 
-    def _makes_symbols(self, name: str) -> bool:
+    def _makes_symbols(self, function: ast.expr) -> bool:
+        """Say whether what is called is one of our words, or belongs to a class of the user's that is one of ours."""
+        while isinstance(function, ast.Attribute):
+            function = function.value
+        name = function.id if isinstance(function, ast.Name) else ""
         value = self._known.get(name)
         module = getattr(value, "__module__", "") or ""
         is_ours = module.startswith("bff.") or any(base.__module__.startswith("bff.") for base in _bases(value))

@@ -99,3 +99,8 @@ def test_a_problem_names_the_place_where_there_is_one() -> None:
 
 def test_every_problem_says_how_to_mend_it() -> None:
     assert [] == [case.title for case in cases() if "Mend: " not in case.message]
+
+
+def test_every_place_is_in_the_users_files() -> None:
+    places = re.findall(r"^(\S+):\d+", "\n".join(case.message for case in cases()), re.MULTILINE)
+    assert {"page.py"} == {*places}

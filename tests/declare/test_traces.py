@@ -56,12 +56,20 @@ def name_of(product: Product, suffix: str | int | None = None) -> str:
     return product.name + suffix if isinstance(suffix, str) else product.name
 
 
+def shaped(product: Product, shape: type[Card]) -> Card:
+    return shape.of(product) if shape is Card else shape.of(product, name="other")
+
+
 def logged(function: F) -> F:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+class LongCard(Card):
+    tags: list[str]
 
 
 class Page(ClientProfile):
@@ -74,6 +82,11 @@ class Page(ClientProfile):
     @endpoint.get("/helpers")
     def helpers(self) -> str:
         return name_of(Store.product(7)) + name_of(Store.product(7), "!")
+
+    @endpoint.get("/classes")
+    def classes_are_compared(self) -> list[Card]:
+        product = Store.product(7)
+        return [shaped(product, Card), shaped(product, LongCard), LongCard.of(product)]
 
     @endpoint.get("/sum")
     def sums(self) -> int:
