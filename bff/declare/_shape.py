@@ -8,6 +8,7 @@ from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
+from bff.declare._narrowing import narrowed
 from bff.declare._symbol import Symbol, lift, node_of, suggest
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
@@ -111,6 +112,7 @@ def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> g
     ordered = {name: lift(values[name]) for name in known if name in values}
     for name, node in ordered.items():
         _check_field(trace, shape, name, node)
+        ordered[name] = narrowed(trace, node, known[name])
     return trace.add(graph.Build, shape, shape=shape, names=tuple(ordered), values=tuple(ordered.values()))
 
 

@@ -11,6 +11,7 @@ from bff.declare import _graph as graph
 from bff.declare._endpoint import Endpoint
 from bff.declare._fitting import mend_of
 from bff.declare._graph import Node
+from bff.declare._narrowing import narrowed
 from bff.declare._profile import Profile
 from bff.declare._source import class_place, source_problems
 from bff.declare._symbol import Symbol, lift
@@ -135,7 +136,7 @@ def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
         raise written.fail(what, "declare a Shape, and return it with .of(...)")
     node = lift(result)
     if fits(node.type, endpoint.returns):
-        return node
+        return narrowed(written, node, endpoint.returns)
     if result is None:
         raise written.fail("the endpoint returns nothing", f"return what it declares: `{spell(endpoint.returns)}`")
     what = f"the answer is declared `{spell(endpoint.returns)}`, and is `{spell(node.type)}`"
