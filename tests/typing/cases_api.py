@@ -149,6 +149,11 @@ class Tablet(Mobile):
         return Card.of(Catalog.product(product_id), tags=[])
 
 
+async def decorators_of_endpoints_keep_types() -> None:
+    assert_type(Mobile().product(7), Card)
+    assert_type(await Mobile().create(NewProduct(name="Kettle"), Catalog(), "ada"), Card)
+
+
 def an_app_is_a_fastapi_app() -> FastAPI:
     existing = FastAPI()
     existing.include_router(Mobile.router())

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from bff import ClientProfile, Shape, Timeout, Upstream, call, derived, each, endpoint, optional, or_else
+from bff import ClientProfile, Shape, Timeout, Upstream, call, derived, each, endpoint, header, optional, or_else, present
 
 
 class Product(BaseModel):
@@ -47,6 +47,16 @@ def wrong_fields() -> None:
     number: int = optional(product)  # E: assignment, reportAssignmentType
     tag: str = or_else(product.tags, [])  # E: assignment, reportAssignmentType
     _ = cards, number, tag
+
+
+def wrong_words() -> None:
+    product = Catalog.product(7)
+    each(product.id, len)  # E: arg-type, reportArgumentType
+    each(product.tags, longest)  # E: arg-type, reportArgumentType
+    optional(product, default=7).tags  # E: attr-defined, reportAttributeAccessIssue
+    header(7)  # E: arg-type, reportArgumentType
+    present(product.id).upper()  # E: attr-defined, reportAttributeAccessIssue
+    Card.of(product).name  # E: attr-defined, reportAttributeAccessIssue
 
 
 class Mobile(ClientProfile):
