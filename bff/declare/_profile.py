@@ -38,6 +38,20 @@ class Profile:
             cls.name = kebab(cls.__name__)
 
 
+NOT_SERVED = (
+    "header",
+    "host",
+    "identify",
+    "max_calls",
+    "max_items",
+    "max_request_body",
+    "naming",
+    "omit_none",
+    "on_partial",
+    "trusted_peer",
+)
+"""Settings of the contract that this version does not know: to ignore one would be to break a promise silently."""
+
 SETTINGS = ("name", "prefix", "deadline", "forward_headers", "expose")
 
 
@@ -74,6 +88,8 @@ def _attribute_problems(name: str, value: object) -> list[tuple[str, str]]:
             return [(f"the endpoint `{name}` has the name of a setting", "give it another name")]
         wrong = _CHECKS[name](value)
         return [(f"`{name}` is {value!r}", wrong)] if wrong else []
+    if name in NOT_SERVED:
+        return [(f"`{name}` is a setting that this version does not serve yet", "leave it out")]
     near = near_miss(name, SETTINGS)
     return [(f"`{name}` is no setting", f"did you mean `{near}`?")] if near else []
 

@@ -491,3 +491,12 @@ def test_a_router_of_another_app_is_no_page() -> None:
     app.include_router(APIRouter())
     assert {Catalog, Inventory, Other} == {*app.upstreams} - {Reviews}
     assert ["/products/{product_id}"] == [page.path for page in app.pages]
+
+
+def test_no_answer_is_kept_between_requests() -> None:
+    """Fresh or not, every request makes its own calls: there is no cache that nobody declared."""
+    wire = Wire(headers=dict.fromkeys(("catalog.test", "inventory.test"), {"cache-control": "max-age=60"}))
+    app = BFF(Phone, upstreams=on(wire), observers=())
+    for _ in range(3):
+        run(get(app, "/products/7"))
+    assert 6 == len(wire.requests)
