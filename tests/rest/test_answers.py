@@ -495,7 +495,7 @@ def test_a_router_of_another_app_is_no_page() -> None:
 
 def test_no_answer_is_kept_between_requests() -> None:
     """Fresh or not, every request makes its own calls: there is no cache that nobody declared."""
-    wire = Wire(headers=dict.fromkeys(("catalog.test", "inventory.test"), {"cache-control": "max-age=60"}))
+    wire = Wire(headers={**TestCaching.FRESH})
     app = BFF(Phone, upstreams=on(wire), observers=())
     for _ in range(3):
         run(get(app, "/products/7"))
