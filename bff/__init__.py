@@ -77,36 +77,18 @@ __all__ = [
     "present",
 ]
 
-_HOMES = {
-    "bff._logging": ("LoggingObserver",),
-    "bff.app": ("BFF", "ClientProfile"),
-    "bff.declare": (
-        "Shape",
-        "Upstream",
-        "call",
-        "derived",
-        "each",
-        "endpoint",
-        "header",
-        "is_none",
-        "not_",
-        "now",
-        "optional",
-        "or_else",
-        "present",
-    ),
-    "bff.policy": ("Bulkhead", "CircuitBreaker", "Retry", "RetryBudget", "Timeout"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+# From light to heavy: who asks for a policy does not get FastAPI.
+_HOMES = ("bff.errors", "bff.policy", "bff._logging", "bff.declare", "bff.app")
 
 
 def __getattr__(name: str) -> object:
     """Import what a user types at the moment it is asked for (PEP 562): `import bff.ambassador` stays light."""
-    if name not in __all__:
-        message = f"module 'bff' has no attribute {name!r}"
-        raise AttributeError(message)
-    value = globals()[name] = getattr(importlib.import_module(_HOME_OF.get(name, "bff.errors")), name)
-    return value
+    if name in __all__:
+        homes = (importlib.import_module(home) for home in _HOMES)
+        value = globals()[name] = next(getattr(home, name) for home in homes if name in home.__all__)
+        return value
+    message = f"module 'bff' has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,8 @@
 """The nodes of a graph: what can be known of a value before there is one."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, cast
 
 from bff.declare._types import Type
 
@@ -28,8 +29,8 @@ class Node:
 
     @property
     def operands(self) -> tuple["Node", ...]:
-        """The nodes that this one is made from."""
-        return ()
+        """The nodes that this one is made from, in the order of its fields."""
+        return tuple(nodes_in(getattr(self, field.name) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -65,11 +66,6 @@ class Call(Node):
     operation: "Operation[..., Any]"
     arguments: tuple[Node, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The arguments."""
-        return self.arguments
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Attribute(Node):
@@ -78,11 +74,6 @@ class Attribute(Node):
     base: Node
     name: str
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The model."""
-        return (self.base,)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Index(Node):
@@ -90,11 +81,6 @@ class Index(Node):
 
     base: Node
     key: int | str
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The sequence or mapping."""
-        return (self.base,)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -106,11 +92,6 @@ class Slice(Node):
     stop: int | None
     step: int | None
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The sequence."""
-        return (self.base,)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Binary(Node):
@@ -120,11 +101,6 @@ class Binary(Node):
     left: Node
     right: Node
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """Both sides."""
-        return (self.left, self.right)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Not(Node):
@@ -132,22 +108,12 @@ class Not(Node):
 
     value: Node
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The value."""
-        return (self.value,)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class IsNone(Node):
     """`value is None`."""
 
     value: Node
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The value."""
-        return (self.value,)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -157,11 +123,6 @@ class OrElse(Node):
     value: Node
     default: Node
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The value and what stands in for it."""
-        return (self.value, self.default)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Optional(Node):
@@ -169,11 +130,6 @@ class Optional(Node):
 
     value: Node
     default: Node
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The value and what stands in for it."""
-        return (self.value, self.default)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -191,7 +147,7 @@ class Each(Node):
 
     @property
     def operands(self) -> tuple[Node, ...]:
-        """The sequence and what is made of its item."""
+        """The sequence and what is made of its item; the item itself is no value of its own."""
         return (self.items, self.body)
 
 
@@ -200,11 +156,6 @@ class Listing(Node):
     """A list written out item by item."""
 
     entries: tuple[Node, ...]
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The items."""
-        return self.entries
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -215,11 +166,6 @@ class Build(Node):
     names: tuple[str, ...]
     values: tuple[Node, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The values of the fields."""
-        return self.values
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Lifted(Node):
@@ -228,7 +174,11 @@ class Lifted(Node):
     function: "Derived[..., Any]"
     arguments: tuple[Node, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The arguments."""
-        return self.arguments
+
+def nodes_in(values: Iterable[object]) -> Iterator[Node]:
+    """Yield the nodes among values, and those in tuples among them."""
+    for value in values:
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from nodes_in(cast("tuple[object, ...]", value))

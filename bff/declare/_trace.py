@@ -1,13 +1,13 @@
 """The graph that a trace writes down: nodes in the order of their creation, equal ones once."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
 from bff._frames import user_frame
-from bff.declare._graph import Each, Item, Node
+from bff.declare._graph import Each, Item, Node, nodes_in
 from bff.declare._types import Type
 from bff.errors import DeclarationError, Problem
 
@@ -32,7 +32,7 @@ class Trace:
 
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already."""
-        for operand in _nodes_in(payload.values()):
+        for operand in nodes_in(payload.values()):
             self.check(operand)
         key = (kind, *(_identity(value) for value in payload.values()))
         # Two items are never the same: each belongs to the `each` that it was made for.
@@ -67,18 +67,10 @@ class Trace:
 
 def _scope(kind: type[Node], number: int, payload: Mapping[str, Any]) -> frozenset[int]:
     """Return the items that a node depends on: those of its operands, and less or more the one it is about."""
-    scope = frozenset[int]().union(*(operand.scope for operand in _nodes_in(payload.values())))
+    scope = frozenset[int]().union(*(operand.scope for operand in nodes_in(payload.values())))
     if issubclass(kind, Item):
         return scope | {number}
     return scope - {payload["item"].id} if issubclass(kind, Each) else scope
-
-
-def _nodes_in(values: Iterable[object]) -> Iterator[Node]:
-    for value in values:
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from _nodes_in(cast("tuple[object, ...]", value))
 
 
 class _Identified(Protocol):
