@@ -36,7 +36,7 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
     """Note what runs, for as long as the context lasts; `endpoint` is the code of the endpoint itself."""
     seen = Watched()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
+    def note(frame: FrameType, event: str, _: Any) -> None:  # pragma: no cover - what a profiler calls is not measured
         code = frame.f_code
         if event == "call" and is_users(frame):
             own = dict(frame.f_locals)
@@ -53,7 +53,7 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
         sys.setprofile(before)
 
 
-def _is_symbolic(value: object) -> bool:
+def _is_symbolic(value: object) -> bool:  # pragma: no cover - as above
     """Say whether a value is symbolic, or holds one that is, as `*args` and `**kwargs` do."""
     if type(value) is tuple:
         return any(type(part) is Symbol for part in cast("tuple[object, ...]", value))

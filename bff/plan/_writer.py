@@ -78,6 +78,8 @@ class Writer:
         return f"need({code}, {quoted(place)}, {quoted(source)})"
 
     def _value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
+        if isinstance(node, graph.Constant):
+            return self._constant(node.value)
         is_data = is_data and self._holds_shape(node)
         key = (node.id, is_data)
         if key in block.names:
@@ -137,8 +139,6 @@ class Writer:
                 return f"x.header({quoted(node.name)})"
             case graph.Now():
                 return "x.now"
-            case graph.Constant():
-                return self._constant(node.value)
             case graph.Call():
                 return f"v[{self._calls.number(node)}]"
             case graph.Item():

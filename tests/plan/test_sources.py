@@ -78,6 +78,13 @@ class Sources(ClientProfile):
         brand = header("x-brand")
         return each(reviews, lambda review: Line(rating=review.rating * 2, title=present(brand) + present(brand)))
 
+    @endpoint.get("/default/{product_id}")
+    def what_only_a_default_needs_is_made_only_there(self, product_id: int) -> Sequence[str | None]:
+        reviews = Reviews.of_product(product_id)
+        known = header("x-title")
+        marked = each(reviews, lambda review: review.title + present(known) + "!")
+        return or_else(each(optional(Reviews.of_product(8)), lambda review: review.title), marked)
+
     @endpoint.get("/shared/{product_id}")
     def what_has_several_users_runs_once(self, product_id: int) -> list[float | None]:
         mean = average(Reviews.of_product(product_id))

@@ -2,7 +2,20 @@
 
 from pydantic import BaseModel
 
-from bff import ClientProfile, Shape, Timeout, Upstream, call, derived, each, endpoint, header, optional, or_else, present
+from bff import (
+    ClientProfile,
+    Shape,
+    Timeout,
+    Upstream,
+    call,
+    derived,
+    each,
+    endpoint,
+    header,
+    optional,
+    or_else,
+    present,
+)
 
 
 class Product(BaseModel):
@@ -53,10 +66,10 @@ def wrong_words() -> None:
     product = Catalog.product(7)
     each(product.id, len)  # E: arg-type, reportArgumentType
     each(product.tags, longest)  # E: arg-type, reportArgumentType
-    optional(product, default=7).tags  # E: attr-defined, reportAttributeAccessIssue
+    _ = optional(product, default=7).tags  # E: attr-defined, reportAttributeAccessIssue
     header(7)  # E: arg-type, reportArgumentType
     present(product.id).upper()  # E: attr-defined, reportAttributeAccessIssue
-    Card.of(product).name  # E: attr-defined, reportAttributeAccessIssue
+    _ = Card.of(product).name  # E: attr-defined, reportAttributeAccessIssue
 
 
 class Mobile(ClientProfile):
