@@ -1,11 +1,13 @@
 """`BFF`: put profiles, plans, upstreams and routes together into one ASGI app."""
 
+import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from bff._frames import user_frame
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile, endpoints_of
@@ -123,8 +125,10 @@ class _Service:
     def __init__(
         self, profiles: Sequence[type[ClientProfile]], upstreams: UpstreamsArgument, observers: Sequence[Observer]
     ) -> None:
+        _check_arguments(profiles, upstreams)
         problems: list[Problem] = _clashes(profiles)
         self.prepared: list[Prepared] = []
+        mentioned: list[type[Upstream]] = []
         for profile in profiles:
             endpoints, wrong = endpoints_of(profile)
             problems += wrong
@@ -133,10 +137,11 @@ class _Service:
                     self.prepared.append(_prepare(endpoint))
                 except DeclarationError as error:
                     problems += error.problems
+                    mentioned += _mentioned(endpoint)
         self._emitter = Emitter(observers)
         self.upstreams: dict[type[Upstream], Upstream] = {}
         called = [cls for prepared in self.prepared for cls in prepared.upstream_classes()]
-        for cls in dict.fromkeys([*called, *upstreams]):
+        for cls in dict.fromkeys([*called, *mentioned, *upstreams]):
             try:
                 self.upstreams[cls] = cls.connected(app=upstreams.get(cls), observers=observers)
             except DeclarationError as error:
@@ -184,6 +189,47 @@ def _prefixes(profiles: Sequence[type[ClientProfile]]) -> dict[type[Profile], st
         profile: profile.prefix if profile.prefix is not None else "" if len(profiles) == 1 else f"/{profile.name}"
         for profile in profiles
     }
+
+
+def _mentioned(endpoint: Endpoint) -> list[type[Upstream]]:
+    """Return the upstreams that the text of an endpoint names, for one that has no plan to ask."""
+    names = inspect.getclosurevars(inspect.unwrap(endpoint.function))
+    values = [*names.globals.values(), *names.nonlocals.values()]
+    return [value for value in values if _is_a(value, Upstream)]
+
+
+def _check_arguments(profiles: Sequence[object], upstreams: Mapping[Any, object]) -> None:
+    """Raise where what an app is made of is something else altogether."""
+    problems = [
+        _misplaced(f"`{_called(profile)}` is no client profile", "give subclasses of ClientProfile")
+        for profile in profiles
+        if not _is_a(profile, Profile)
+    ]
+    problems += [
+        _misplaced(f"`{_called(profile)}` is given twice", "give each profile once")
+        for profile in dict.fromkeys(profiles)
+        if profiles.count(profile) > 1
+    ]
+    problems += [
+        _misplaced(f"`upstreams` has a key `{_called(key)}`, which is no upstream", "use the class as the key")
+        for key in upstreams
+        if not _is_a(key, Upstream)
+    ]
+    if problems:
+        raise DeclarationError(problems)
+
+
+def _is_a(value: Any, base: type) -> bool:
+    return isinstance(value, type) and issubclass(value, base)
+
+
+def _called(value: object) -> str:
+    return str(getattr(value, "__name__", repr(value)))
+
+
+def _misplaced(what: str, mend: str) -> Problem:
+    file, line = user_frame()
+    return Problem(what, mend, "BFF", file, line)
 
 
 def _clashes(profiles: Sequence[type[ClientProfile]]) -> list[Problem]:
