@@ -42,7 +42,8 @@ def _draw_rest(tree: Tree, explanation: Explanation, names: dict[int, str]) -> N
         branch = tree.add(Text("may be missing", style="dim"))
         for part in explanation.optional:
             causes = ", ".join(names[number] for number in part.calls)
-            branch.add(Text.assemble((", ".join(part.paths), "yellow"), f"  where {causes} fails"))
+            why = f"{causes} fails" if causes else "something that it is made of is not there"
+            branch.add(Text.assemble((", ".join(part.paths), "yellow"), f"  where {why}"))
     if explanation.headers:
         tree.add(Text.assemble(("varies by  ", "dim"), ", ".join(explanation.headers)))
     calls = f"{explanation.worst_calls} {'call' if explanation.worst_calls == 1 else 'calls'}"

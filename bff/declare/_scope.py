@@ -9,6 +9,7 @@ from typing import Any
 
 from bff.ambassador._freshness import Freshness
 from bff.declare._operation import Operation
+from bff.errors import ContractViolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class RequestScope:
 
     `deadline` is absolute on the loop's clock, `started` its beginning there and `began` that of `perf_counter`, by
     which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers,
-    lower case, that the profile lets travel on. Calls add to `freshness` and `calls`; `failed` is the last that an
+    lower case, that the profile lets travel on. Calls add to `freshness` and `calls`, optional parts of the answer
+    that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
     `async def` endpoint made in vain: the error, the operation and the arguments.
     """
 
@@ -43,6 +45,7 @@ class RequestScope:
     freshness: list[Freshness] = field(default_factory=list[Freshness])
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
     failed: tuple[Exception, Operation[..., Any], Sequence[Any]] | None = None
+    broken: dict[int, ContractViolation] = field(default_factory=dict[int, ContractViolation])
     _now: datetime | None = None
 
     def header(self, name: str) -> str | None:

@@ -173,7 +173,8 @@ class _Run:
     def _missing(self) -> tuple[tuple[str, str], ...]:
         found: dict[str, str] = {}
         for part in self._plan.optionals:
-            failure = next((self._failures[number] for number in part.calls if self._failures[number]), None)
+            failures = (self._failures[number] for number in part.calls)
+            failure = next((failure for failure in failures if failure), None) or self._scope.broken.get(part.node)
             if failure is not None:
                 for path in part.paths:
                     found.setdefault(path, failure.cause)

@@ -10,6 +10,7 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._graph import Node
 from bff.declare._operation import Operation
 from bff.declare._tracing import Traced, trace
+from bff.plan._asking import may_break
 from bff.plan._codecs import Decoder, build_decoder
 from bff.plan._demand import demand
 from bff.plan._schedule import Needs, Schedule, schedule
@@ -37,10 +38,15 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class OptionalPart:
-    """Response paths that take a default where one of the calls, by number, fails."""
+    """
+    Response paths that take a default where one of the calls, by number, fails.
+
+    So they do where the value itself, by the number of its node, is not what it has to be.
+    """
 
     paths: tuple[str, ...]
     calls: tuple[int, ...]
+    node: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +144,8 @@ def _optionals(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:
         places.setdefault(node.id, {})[".".join(path) or "*"] = None
     for number, node in nodes.items():
         doubtful = scheduled.certain(scheduled.needs[node.value.id].hard) - scheduled.required
-        yield OptionalPart(tuple(places[number]), tuple(sorted(doubtful)))
+        if doubtful or may_break(node.value):
+            yield OptionalPart(tuple(places[number]), tuple(sorted(doubtful)), number)
 
 
 def _places(

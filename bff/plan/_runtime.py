@@ -38,4 +38,10 @@ def build(shape: type[BaseModel], values: dict[str, Any]) -> BaseModel:
         raise ContractViolation(f"{place}: {first['msg']}", upstream="answer", operation=shape.__name__) from error
 
 
-NAMES: Mapping[str, object] = {"at": at, "need": need, "build": build, "UNSET": UNSET}
+NAMES: Mapping[str, object] = {
+    "ContractViolation": ContractViolation,
+    "UNSET": UNSET,
+    "at": at,
+    "build": build,
+    "need": need,
+}

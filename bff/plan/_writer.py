@@ -2,18 +2,19 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
-from bff.declare._types import Type, is_nullable, spell
+from bff.declare._types import Type, spell
 from bff.plan import _runtime
+from bff.plan._asking import count_uses, is_looked_at, may_be_none, may_break, node_fields
 from bff.plan._block import Block
 from bff.plan._layout import bracketed, quoted, spread, tupled
 from bff.plan._schedule import Schedule
 from bff.plan._shapes import ShapeFacts, shape_facts
 
-_OWN_NAME = re.compile(r"[vfpxm]|[ndi]\d+|inputs_\d+|answer|None|True|False")
+_OWN_NAME = re.compile(r"[vfpxm]|[ndie]\d+|inputs_\d+|answer|None|True|False")
 """Names that the generated code gives by itself: no object of the user's may take one."""
 
 _ATOM = re.compile(r"[A-Za-z_]\w*(\[\w+\])?|-?\d+|None|True|False|\[\]")
@@ -56,7 +57,7 @@ class Writer:
         return "\n".join(block.lines)
 
     def _begin(self, name: str, roots: Sequence[Node], certain: frozenset[int], *, note: str = "") -> Block:
-        self._uses, self._certain = _count(roots), certain
+        self._uses, self._certain = count_uses(roots), certain
         return Block(1, [f"def {name}(v, f, p, x, m):{note}"])
 
     def hold(self, value: object, hint: str) -> str:
@@ -70,7 +71,7 @@ class Writer:
 
     def required(self, code: str, node: Node, wanted: Type, place: str) -> str:
         """Guard a value that may be missing at run time, where the type says it may not."""
-        if not node.is_absent or is_nullable(wanted):
+        if not is_looked_at(node, wanted):
             return code
         hard = sorted(self._calls.needs[node.id].hard)
         operation = self._calls.calls[hard[0]].operation if hard else None
@@ -173,15 +174,15 @@ class Writer:
 
     def _guarded(self, base: Node, block: Block, form: str) -> str:
         """Apply `form` to a value, passing `None` on where it may be one."""
-        if not _may_be_none(base):
+        if not may_be_none(base):
             return form.format(self._value(base, block))
         name = self._atom(base, block)
         return f"(None if {name} is None else {form.format(name)})"
 
     def _binary(self, node: graph.Binary, block: Block) -> str:
         operands = (node.left, node.right)
-        codes = [self._atom(side, block) if _may_be_none(side) else self._value(side, block) for side in operands]
-        guarded = [code for code, side in zip(codes, operands, strict=True) if _may_be_none(side)]
+        codes = [self._atom(side, block) if may_be_none(side) else self._value(side, block) for side in operands]
+        guarded = [code for code, side in zip(codes, operands, strict=True) if may_be_none(side)]
         guards = [f"{code} is None" for code in dict.fromkeys(guarded)]
         code = f"{codes[0]} {node.operator} {codes[1]}"
         return f"(None if {' or '.join(guards)} else {code})" if guards else f"({code})"
@@ -200,16 +201,28 @@ class Writer:
         return name
 
     def _optional(self, node: graph.Optional, block: Block, *, is_data: bool) -> str:
+        """Write a value that gives way to its default where a call failed, or where it breaks a promise of its own."""
         doubtful = sorted(self._calls.certain(self._calls.needs[node.value.id].hard) - self._certain)
-        if not doubtful:
+        can_break = may_break(node.value)
+        if not doubtful and not can_break:
             return self._value(node.value, block, is_data=is_data)
-        name = _name(node, is_data=is_data)
-        block.write(f"if {' and '.join(f'f[{number}] is None' for number in doubtful)}:")
+        name, taken = _name(node, is_data=is_data), block
         outside, self._certain = self._certain, self._certain | frozenset(doubtful)
-        taken = block.inner()
-        taken.write(f"{name} = {self._value(node.value, taken, is_data=is_data)}")
+        if can_break:
+            block.write(f"{name} = UNSET")
+        if doubtful:
+            block.write(f"if {' and '.join(f'f[{number}] is None' for number in doubtful)}:")
+            taken = block.inner()
+        if can_break:
+            taken.write("try:")
+            tried = taken.inner()
+            tried.write(f"{name} = {self._value(node.value, tried, is_data=is_data)}")
+            taken.write(f"except ContractViolation as e{node.id}:")
+            taken.inner().write(f"x.broken[{node.id}] = e{node.id}")
+        else:
+            taken.write(f"{name} = {self._value(node.value, taken, is_data=is_data)}")
         self._certain = outside
-        block.write("else:")
+        block.write(f"if {name} is UNSET:" if can_break else "else:")
         other = block.inner()
         other.write(f"{name} = {self._value(node.default, other, is_data=is_data)}")
         block.names[node.id, is_data] = name
@@ -217,16 +230,16 @@ class Writer:
 
     def _each(self, node: graph.Each, block: Block, *, is_data: bool) -> str:
         items, name = self._value(node.items, block), _name(node, is_data=is_data)
-        if _may_be_none(node.items):
+        if may_be_none(node.items):
             items = self._atom(node.items, block)
         loop = block.loop(node.item.id)
         code = self._value(node.body, loop, is_data=is_data)
         code = self.required(code, node.body, node.body.type, "an item of a list")
         if not loop.lines:
             listed = spread("[", [code, f"for i{node.item.id} in {items}"], "]", between=" ")
-            return f"(None if {items} is None else {listed})" if _may_be_none(node.items) else listed
-        block.write(f"{name} = None if {items} is None else []" if _may_be_none(node.items) else f"{name} = []")
-        block.write(f"for i{node.item.id} in {items}{' or ()' if _may_be_none(node.items) else ''}:")
+            return f"(None if {items} is None else {listed})" if may_be_none(node.items) else listed
+        block.write(f"{name} = None if {items} is None else []" if may_be_none(node.items) else f"{name} = []")
+        block.write(f"for i{node.item.id} in {items}{' or ()' if may_be_none(node.items) else ''}:")
         loop.write(f"{name}.append({code})")
         block.lines += loop.lines
         return name
@@ -268,24 +281,3 @@ class Writer:
 
 def _name(node: Node, *, is_data: bool) -> str:
     return f"d{node.id}" if is_data else f"n{node.id}"
-
-
-def node_fields(node: graph.Build) -> Iterable[tuple[str, Node]]:
-    """Return the fields of a Shape and their values."""
-    return zip(node.names, node.values, strict=True)
-
-
-def _may_be_none(node: Node) -> bool:
-    return node.is_absent or is_nullable(node.type)
-
-
-def _count(roots: Sequence[Node]) -> Mapping[int, int]:
-    """Count how often each value is used by what these roots are made of; a call's inputs are not its users."""
-    uses: dict[int, int] = {}
-    waiting = [*roots]
-    while waiting:
-        node = waiting.pop()
-        uses[node.id] = uses.get(node.id, 0) + 1
-        if uses[node.id] == 1 and not isinstance(node, graph.Call):
-            waiting += node.operands
-    return uses

@@ -215,3 +215,35 @@ def test_a_deadline_holds_for_an_async_endpoint_too() -> None:
     for path in ("/products/7", "/sleep"):
         reply = answered(run(main(path)))
         assert (504, "timeout", near(0.5)) == (reply.status, reply.json()["cause"], reply.after)
+
+
+def test_an_optional_part_that_breaks_a_promise_of_its_own_takes_its_default() -> None:
+    """The first review of a product without any is not there: the place where it would go says so."""
+
+    class Best(Shape):
+        title: str
+
+    class Page(Shape):
+        id: int
+        best: Best | None
+
+    class Web(ClientProfile):
+        @endpoint.get("/best")
+        def best(self) -> Page:
+            product = Catalog.product(7)
+            return Page(id=product.id, best=optional(Best.of(Reviews.of_product(7)[0])))
+
+        @endpoint.get("/picture")
+        def picture(self) -> Page:
+            product = Catalog.product(7)
+            return Page(id=product.id, best=optional(Best(title=product.images[5].url)))
+
+    async def main(path: str, wire: Wire) -> Reply | None:
+        return await get(BFF(Web, upstreams=on(wire), observers=()), path)
+
+    for path in ("/best", "/picture"):
+        reply = answered(run(main(path, Wire(failures={"reviews.test": b"[]"}))))
+        assert (200, {"id": 7, "best": None}) == (reply.status, reply.json())
+        assert ("best;cause=contract", "no-store") == (reply.headers["bff-partial"], reply.headers["cache-control"])
+    reply = answered(run(main("/best", Wire())))
+    assert ({"title": "Bright"}, None) == (reply.json()["best"], reply.headers.get("bff-partial"))
