@@ -62,7 +62,7 @@ def _reason(node: graph.Build) -> str:
         if info.exclude or info.default_factory is not None:
             return f"`{name}` is left out or made anew at run time"
     for name, value in zip(node.names, node.values, strict=True):
-        if not _models(value.type) <= _models(shape.model_fields[name].annotation):
+        if not models_in(value.type) <= models_in(shape.model_fields[name].annotation):
             return f"`{name}` is given a subclass of its type"
     return ""
 
@@ -71,7 +71,8 @@ def _has_notes(tp: Type) -> bool:
     return origin_of(tp) is Annotated or any(_has_notes(argument) for argument in get_args(tp))
 
 
-def _models(tp: Type) -> frozenset[Any]:
+def models_in(tp: Type) -> frozenset[Any]:
+    """Return the models that a type is made of."""
     return frozenset(_model_classes(tp))
 
 

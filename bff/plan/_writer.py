@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from pydantic import TypeAdapter
+
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._types import Type, spell
@@ -12,7 +14,7 @@ from bff.plan._asking import count_uses, is_looked_at, may_be_none, may_break, n
 from bff.plan._block import Block
 from bff.plan._layout import bracketed, quoted, spread, tupled
 from bff.plan._schedule import Schedule
-from bff.plan._shapes import ShapeFacts, shape_facts
+from bff.plan._shapes import ShapeFacts, models_in, shape_facts
 
 _OWN_NAME = re.compile(r"[vfpxm]|[ndie]\d+|inputs_\d+|answer|None|True|False")
 """Names that the generated code gives by itself: no object of the user's may take one."""
@@ -53,6 +55,10 @@ class Writer:
         """Return the text of a function that computes the answer, as plain data ready to be encoded."""
         block = self._begin("answer", [node], self._calls.required)
         code = self.required(self._value(node, block, is_data=True), node, wanted, "the answer")
+        named = models_in(wanted)
+        if named and not self._holds_shape(node) and not models_in(node.type) <= named:
+            # What a subclass adds to the model that was declared is nobody's to see.
+            code = f"{self.hold(TypeAdapter(wanted).dump_python, 'declared')}({code}, mode='json', by_alias=True)"
         block.write(f"return {code}")
         return "\n".join(block.lines)
 
