@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from bff.declare._endpoint import Endpoint
 from bff.declare._operation import Operation
 from bff.declare._profile import TRACING_HEADERS
-from bff.declare._upstream import Upstream
+from bff.declare._upstream import Upstream, operations_of
 from bff.events import Emitter
 from bff.plan._plan import Plan
 from bff.rest._page import Page, Runner
@@ -29,8 +29,10 @@ class Prepared:
 
     @property
     def operations(self) -> tuple[Operation[..., Any], ...]:
-        """The operations that the plan calls."""
-        return tuple(call.operation for call in self.plan.calls) if self.plan else ()
+        """The operations that the plan calls; an `async def` endpoint may call any of its upstreams'."""
+        if self.plan is None:
+            return tuple(operation for cls in self.upstreams.values() for operation in operations_of(cls))
+        return tuple(call.operation for call in self.plan.calls)
 
     def upstream_classes(self) -> Iterable[type[Upstream]]:
         """Return the upstreams that are called, or may be."""

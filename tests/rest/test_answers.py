@@ -373,16 +373,15 @@ class TestFastAPI:
         assert 405 == fetch(app, "/products/7", method="POST").status_code
 
 
+class Note(BaseModel):
+    text: str
+
+
 class TestAsyncEndpoints:
-    class Note(BaseModel):
-        text: str
-
     def test_a_body_comes_in_and_a_shape_goes_out(self) -> None:
-        note = self.Note
-
         class Web(ClientProfile):
             @endpoint.post("/notes", status_code=201)
-            async def add(self, body: note, catalog: Catalog) -> Card:  # type: ignore[valid-type]
+            async def add(self, body: Note, catalog: Catalog) -> Card:
                 product = await catalog.product(7)
                 return Card.of(product, in_stock=True)
 
@@ -391,6 +390,24 @@ class TestAsyncEndpoints:
         wrong = fetch(app, "/notes", method="POST", json={})
         assert (201, "no-store", 422) == (reply.status_code, reply.headers["cache-control"], wrong.status_code)
         assert {"id": 7, "name": "Lamp", "in_stock": True} == reply.json()
+
+    def test_what_an_upstream_may_refuse_is_documented_and_told(self) -> None:
+        class Notes(Upstream):
+            base_url = "http://notes.test"
+
+            @call.post("/notes", errors={409: "already-exists"})
+            def add(self, body: Note) -> Note: ...
+
+        class Web(ClientProfile):
+            @endpoint.post("/notes", status_code=201)
+            async def add(self, body: Note, notes: Notes) -> Note:
+                return await notes.add(body)
+
+        app = BFF(Web, upstreams=on(Wire(failures={"notes.test": 409}), Notes), observers=())
+        reply = fetch(app, "/notes", method="POST", json={"text": "hello"})
+        assert (409, "urn:bff:problem:already-exists") == (reply.status_code, reply.json()["type"])
+        responses = app.openapi()["paths"]["/notes"]["post"]["responses"]
+        assert {"201", "409", "422", "502", "503", "504"} == set(responses)
 
     def test_a_404_of_what_the_client_asked_for_passes(self) -> None:
         class Web(ClientProfile):
