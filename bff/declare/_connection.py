@@ -57,6 +57,7 @@ class Connection:
             prefix=self.address.prefix,
             headers=self._headers,
             accepts=self.accepts,
+            emitter=self._emitter,
         )
 
     def statistics(self) -> Mapping[str, OnionStatistics]:

@@ -1,6 +1,6 @@
-"""Make one call of an operation: request, answer, and what an answer with the wrong status means."""
+"""Make one call of an operation: write the request, read the answer, and refuse one that is not as promised."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -12,6 +12,9 @@ from bff.ambassador._freshness import freshness_of
 from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
 from bff.errors import ContractViolation, RejectedError, UpstreamError, UpstreamStatus
+from bff.events import CallFailed, Emitter
+
+CREDENTIALS = ("authorization", "cookie")
 
 _SUCCESS = (200, 299)
 
@@ -31,19 +34,28 @@ class Binding:
     prefix: str
     headers: tuple[tuple[str, str], ...]
     accepts: frozenset[str]
+    emitter: Emitter
+
+    def carries_credential(self, scope: RequestScope) -> bool:
+        """Say whether the client's own credential went along."""
+        return any(name in scope.forwarded and name in self.accepts for name in CREDENTIALS)
 
 
 async def exchange(
-    binding: Binding, values: Sequence[Any], *, scope: RequestScope | None, deadline: float | None
-) -> Response:
+    binding: Binding,
+    values: Sequence[Any],
+    decode: Callable[[bytes], Any],
+    *,
+    scope: RequestScope | None,
+    deadline: float | None,
+) -> Any:
     """
-    Send one call and return its successful answer.
+    Make one call and return its answer, decoded.
 
     `values` are the arguments, one for each parameter; `deadline` is absolute on the loop's clock. Raises
     `UpstreamError` and `RejectedError`.
     """
-    operation = binding.operation
-    context = Context(binding.upstream, operation.name, deadline, scope.request_id if scope else "")
+    context = Context(binding.upstream, binding.operation.name, deadline, scope.request_id if scope else "")
     started, status = perf_counter(), None
     try:
         request = _request(binding, values, scope)
@@ -51,17 +63,20 @@ async def exchange(
         status = response.status
         if not _SUCCESS[0] <= status <= _SUCCESS[1]:
             raise _unsuccessful(binding, response, context)
+        value = decode(response.content)
+    except ValidationError as error:
+        raise _violated(binding, error, context, perf_counter() - started) from error
     except (UpstreamError, RejectedError) as error:
         error.attempts = context.attempts
         raise
     finally:
         if scope is not None:
             begin, duration = started - scope.began, perf_counter() - started
-            record = CallRecord(binding.upstream, operation.name, begin, duration, context.attempts, status)
+            record = CallRecord(context.upstream, context.operation, begin, duration, context.attempts, status)
             scope.calls.append(record)
     if scope is not None:
         scope.freshness.append(freshness_of(response.headers))
-    return response
+    return value
 
 
 def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
@@ -86,9 +101,16 @@ def _unsuccessful(binding: Binding, response: Response, context: Context) -> Ups
     )
 
 
-def violation(binding: Binding, error: ValidationError) -> ContractViolation:
+def _violated(binding: Binding, error: ValidationError, context: Context, duration: float) -> ContractViolation:
     """Return the error for an answer that is not what the contract promises; it names the place, never the value."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     message = f"{place}: {first['msg']}" if place else first["msg"]
-    return ContractViolation(message, upstream=binding.upstream, operation=binding.operation.name)
+    upstream, operation, attempts = context.upstream, context.operation, context.attempts
+    violation = ContractViolation(message, upstream=upstream, operation=operation, attempts=attempts)
+    # The layers saw an answer; that it cannot be used is known only here.
+    if binding.emitter.wants(CallFailed):
+        detail, request_id = str(violation), context.request_id
+        failed = CallFailed(upstream, operation, violation.cause, detail, duration, attempts, request_id)
+        binding.emitter.emit(failed)
+    return violation

@@ -24,6 +24,16 @@ class CallRecord:
     status: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """A call that an `async def` endpoint made in vain; `is_credentialed`: it carried the client's own credential."""
+
+    error: Exception
+    operation: Operation[..., Any]
+    values: Sequence[Any]
+    is_credentialed: bool
+
+
 @dataclass(slots=True)
 class RequestScope:
     """
@@ -33,7 +43,7 @@ class RequestScope:
     which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers,
     lower case, that the profile lets travel on. Calls add to `freshness` and `calls`, optional parts of the answer
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
-    `async def` endpoint made in vain: the error, the operation and the arguments.
+    `async def` endpoint made in vain.
     """
 
     started: float
@@ -44,7 +54,7 @@ class RequestScope:
     forwarded: Mapping[str, str]
     freshness: list[Freshness] = field(default_factory=list[Freshness])
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
-    failed: tuple[Exception, Operation[..., Any], Sequence[Any]] | None = None
+    failed: FailedCall | None = None
     broken: dict[int, ContractViolation] = field(default_factory=dict[int, ContractViolation])
     _now: datetime | None = None
 

@@ -4,22 +4,20 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
-from pydantic import ValidationError
-
 from bff.ambassador._auth import Auth
 from bff.ambassador._onion import OnionStatistics
 from bff.ambassador._wires import Transport, Verify
 from bff.declare._batch import batch_mistakes
 from bff.declare._connection import Connection
-from bff.declare._exchange import Binding, exchange, violation
+from bff.declare._exchange import Binding, exchange
 from bff.declare._fields import FIELDS, MENDS, is_fit, misfit
 from bff.declare._operation import Operation
 from bff.declare._profile import kebab
-from bff.declare._scope import current_scope
+from bff.declare._scope import FailedCall, current_scope
 from bff.declare._settings import env_prefix, near_miss, resolve
 from bff.declare._source import class_place
 from bff.declare._trace import current_trace
-from bff.errors import BFFError, DeclarationError, Problem
+from bff.errors import DeclarationError, Problem, RejectedError, UpstreamError
 from bff.events import Emitter, Observer
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
 
@@ -134,13 +132,13 @@ class _Bound:
         operation, scope = self._binding.operation, current_scope()
         values = operation.arguments(args, kwargs)
         try:
-            response = await exchange(self._binding, values, scope=scope, deadline=scope.deadline if scope else None)
-            return operation.decode(response.content)
-        except ValidationError as error:
-            raise violation(self._binding, error) from error
-        except BFFError as error:
+            deadline = scope.deadline if scope else None
+            return await exchange(self._binding, values, operation.decode, scope=scope, deadline=deadline)
+        except (UpstreamError, RejectedError) as error:
             if scope is not None:
-                scope.failed = (error, operation, values)
+                scope.failed = FailedCall(
+                    error, operation, values, is_credentialed=self._binding.carries_credential(scope)
+                )
             raise
 
 

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from bff._unset import UNSET
-from bff.declare._exchange import Binding, exchange, violation
+from bff.declare._exchange import Binding, exchange
 from bff.declare._operation import Operation
 from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, RejectedError, UpstreamError
@@ -31,7 +29,8 @@ class RequestFailed(Exception):
     Something that the answer cannot do without failed.
 
     `operation` is the one at fault, `None` where the answer breaks a promise of its own or time ran out; `is_own`
-    says that its inputs were this endpoint's own parameters alone.
+    says that its inputs were this endpoint's own parameters alone, `is_credentialed` that it carried the client's
+    credential.
     """
 
     def __init__(
@@ -40,11 +39,13 @@ class RequestFailed(Exception):
         operation: Operation[..., Any] | None = None,
         *,
         is_own: bool = False,
+        is_credentialed: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error = error
         self.operation = operation
         self.is_own = is_own
+        self.is_credentialed = is_credentialed
 
 
 async def run(plan: Plan, bindings: Sequence[Binding], params: Mapping[str, Any], scope: RequestScope) -> Outcome:
@@ -133,19 +134,17 @@ class _Run:
         """Return the decoded answer to a call; what the answer can do without has to come before the reserve."""
         inputs = call.inputs(self._results, self._failures, self._params, self._scope, self._slots)
         deadline = self._scope.deadline if call.is_required else self._soft_deadline
-        binding = self._bindings[call.number]
-        response = await exchange(binding, inputs, scope=self._scope, deadline=deadline)
-        try:
-            return call.decoder.decode(response.content)
-        except ValidationError as error:
-            raise violation(binding, error) from error
+        decode = call.decoder.decode
+        return await exchange(self._bindings[call.number], inputs, decode, scope=self._scope, deadline=deadline)
 
     def _settled(self, call: PlannedCall) -> None:
         """Take a verdict into account: start what waited for it, or pass the failure on."""
         self._left -= 1
         failure = self._failures[call.number]
         if failure is not None and call.is_required:
-            self._finish(RequestFailed(failure, call.operation, is_own=call.is_own))
+            is_credentialed = self._bindings[call.number].carries_credential(self._scope)
+            failed = RequestFailed(failure, call.operation, is_own=call.is_own, is_credentialed=is_credentialed)
+            self._finish(failed)
             return
         for number in self._plan.dependents[call.number]:
             self._waiting[number] -= 1

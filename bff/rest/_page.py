@@ -93,9 +93,7 @@ class Page:
         try:
             made = await self._watched(receive, params, scope)
         except RequestFailed as failed:
-            return failure(
-                problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=self._facts(failed, scope))
-            )
+            return failure(problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=_facts(failed)))
         body = made.value if isinstance(made.value, bytes) else encode(made.value)
         return success(
             body,
@@ -120,18 +118,6 @@ class Page:
         finally:
             await _end(watcher)
         return made
-
-    def _facts(self, failed: RequestFailed, scope: RequestScope) -> CallFacts:
-        operation = failed.operation
-        if operation is None:
-            return CallFacts()
-        forwarded = "authorization" in scope.forwarded or "cookie" in scope.forwarded
-        return CallFacts(
-            own_inputs=failed.is_own,
-            credential_forwarded=forwarded,
-            is_write=not operation.is_read,
-            mapped=operation.options.errors,
-        )
 
     def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
         if reply.status != HTTPStatus.NOT_MODIFIED:
@@ -165,6 +151,18 @@ class Page:
                 request_id=scope.request_id,
             )
         )
+
+
+def _facts(failed: RequestFailed) -> CallFacts:
+    operation = failed.operation
+    if operation is None:
+        return CallFacts()
+    return CallFacts(
+        own_inputs=failed.is_own,
+        credential_forwarded=failed.is_credentialed,
+        is_write=not operation.is_read,
+        mapped=operation.options.errors,
+    )
 
 
 async def _cancel_when_left(receive: Receive, task: "asyncio.Task[Any]") -> None:

@@ -67,9 +67,10 @@ class Awaited:
 
 def _failed(error: UpstreamError | RejectedError, params: Mapping[str, Any], scope: RequestScope) -> RequestFailed:
     """Say which call was at fault; its inputs are the endpoint's own where each path value is one of its parameters."""
-    if scope.failed is None or scope.failed[0] is not error:
+    failed = scope.failed
+    if failed is None or failed.error is not error:
         return RequestFailed(error)
-    _, operation, values = scope.failed
-    pairs = zip(operation.parameters, values, strict=True)
+    pairs = zip(failed.operation.parameters, failed.values, strict=True)
     in_path = [value for parameter, value in pairs if parameter.place == "path"]
-    return RequestFailed(error, operation, is_own=all(value in params.values() for value in in_path))
+    is_own = all(value in params.values() for value in in_path)
+    return RequestFailed(error, failed.operation, is_own=is_own, is_credentialed=failed.is_credentialed)

@@ -517,3 +517,50 @@ def test_no_answer_is_kept_between_requests() -> None:
     for _ in range(3):
         run(get(app, "/products/7"))
     assert 6 == len(wire.requests)
+
+
+class Guarded(Catalog):
+    accept_headers = ("authorization",)
+
+
+class Insider(ClientProfile):
+    forward_headers = ("authorization",)
+
+    @endpoint.get("/guarded")
+    def guarded(self) -> str:
+        return Guarded.product(7).name
+
+    @endpoint.get("/open")
+    def open(self) -> int:
+        return Inventory.stock(Guarded.product(7).sku).available
+
+    @endpoint.get("/awaited")
+    async def awaited(self, catalog: Guarded) -> str:
+        return (await catalog.product(7)).name
+
+
+class TestCredentials:
+    """A 401 is the client's business where its own credential went along, and nowhere else."""
+
+    @pytest.mark.parametrize(
+        ("path", "host", "status"),
+        [
+            ("/guarded", "catalog.test", 401),
+            ("/awaited", "catalog.test", 401),
+            ("/open", "catalog.test", 401),
+            ("/open", "inventory.test", 502),
+        ],
+    )
+    def test_a_401_passes_only_from_where_the_credential_went(self, path: str, host: str, status: int) -> None:
+        wire = Wire(failures={host: 401})
+        app = BFF(Insider, upstreams=on(wire, Guarded, Inventory), observers=())
+        reply = run(get(app, path, headers={"authorization": "Bearer x"}))
+        assert reply is not None
+        assert status == reply.status
+
+
+def test_an_answer_that_breaks_its_contract_is_a_failed_call_for_observers() -> None:
+    seen: list[Event] = []
+    app = BFF(Phone, upstreams=on(Wire(failures={"catalog.test": b"{}"})), observers=[seen.append])
+    run(get(app, "/products/7"))
+    assert ["contract"] == [event.cause for event in seen if isinstance(event, CallFailed)]
