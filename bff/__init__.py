@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         derived,
         each,
         endpoint,
+        fallback,
         header,
         is_none,
         not_,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         optional,
         or_else,
         present,
+        when,
     )
     from bff.errors import (
         BFFError,
@@ -68,6 +70,7 @@ __all__ = [
     "derived",
     "each",
     "endpoint",
+    "fallback",
     "header",
     "is_none",
     "not_",
@@ -75,6 +78,7 @@ __all__ = [
     "optional",
     "or_else",
     "present",
+    "when",
 ]
 
 # From light to heavy: who asks for a policy does not get FastAPI.

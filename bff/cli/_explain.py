@@ -25,8 +25,12 @@ def draw(explanation: Explanation, console: Console) -> None:
 
 def _draw_call(branch: Tree, call: ExplainedCall, names: dict[int, str]) -> None:
     line = Text.assemble((call.name, "bold green" if call.is_required else "bold yellow"), "  ", call.request)
-    line.append("" if call.is_required else "  optional", style="yellow")
+    line.append("  writes" if call.is_write else "", style="magenta")
+    line.append("  in a branch" if call.is_conditional else "" if call.is_required else "  optional", style="yellow")
     node = branch.add(line)
+    if call.is_joined:
+        how = f"through {call.batch}, up to {call.batch_size} at once" if call.batch else "one call each"
+        node.add(Text.assemble(("for each ", "dim"), f"item, {how}"))
     waits = [names[number] for number in call.after]
     waits += [f"{names[number]}, whatever comes of it" for number in call.after_settled]
     if waits:

@@ -3,7 +3,18 @@
 from bff.declare._call import call
 from bff.declare._derived import derived
 from bff.declare._endpoint import endpoint
-from bff.declare._expressions import each, header, is_none, not_, now, optional, or_else, present
+from bff.declare._expressions import (
+    each,
+    fallback,
+    header,
+    is_none,
+    not_,
+    now,
+    optional,
+    or_else,
+    present,
+    when,
+)
 from bff.declare._shape import Shape
 from bff.declare._upstream import Upstream
 
@@ -14,6 +25,7 @@ __all__ = [
     "derived",
     "each",
     "endpoint",
+    "fallback",
     "header",
     "is_none",
     "not_",
@@ -21,4 +33,5 @@ __all__ = [
     "optional",
     "or_else",
     "present",
+    "when",
 ]

@@ -11,10 +11,11 @@ from bff.ambassador._core import Context, Request, Response, Send
 from bff.ambassador._freshness import freshness_of
 from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
-from bff.errors import ContractViolation, RejectedError, UpstreamError, UpstreamStatus
+from bff.errors import ContractViolation, DeadlineExceeded, RejectedError, UpstreamError, UpstreamStatus
 from bff.events import CallFailed, Emitter
 
 CREDENTIALS = ("authorization", "cookie")
+IDEMPOTENCY_KEY = "idempotency-key"
 
 _SUCCESS = (200, 299)
 
@@ -59,7 +60,10 @@ async def exchange(
     started, status = perf_counter(), None
     try:
         request = _request(binding, values, scope)
-        response = await binding.send(request, context)
+        if scope is None or binding.operation.is_read:
+            response = await binding.send(request, context)
+        else:
+            response = await _written(binding, request, context, scope)
         status = response.status
         if not _SUCCESS[0] <= status <= _SUCCESS[1]:
             raise _unsuccessful(binding, response, context)
@@ -79,6 +83,21 @@ async def exchange(
     return value
 
 
+async def _written(binding: Binding, request: Request, context: Context, scope: RequestScope) -> Response:
+    """Send a write, and keep in mind that it went out, and whether it was done."""
+    scope.writes.sent += 1
+    try:
+        response = await binding.send(request, context)
+    except (UpstreamError, RejectedError) as error:
+        is_unsent = isinstance(error, RejectedError) and not isinstance(error, DeadlineExceeded)
+        if is_unsent or (isinstance(error, UpstreamError) and not error.sent):
+            scope.writes.sent -= 1
+        raise
+    if _SUCCESS[0] <= response.status <= _SUCCESS[1]:
+        scope.committed.append(binding.operation)
+    return response
+
+
 def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
     operation = binding.operation
     written = operation.template.write(values)
@@ -88,6 +107,8 @@ def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None
     if scope is not None:
         headers.append(("x-request-id", scope.request_id))
         headers += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
+        if not operation.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in headers):
+            headers.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{operation.name}")))
     return Request(operation.method, binding.origin, binding.prefix + written.target, headers, written.content)
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
+from bff.declare._trace import Trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
 
 T = TypeVar("T")
 R = TypeVar("R")
+U = TypeVar("U")
 
 
 def optional(value: T, default: T | None = None) -> T:
@@ -37,7 +39,8 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
     """
     Make something of every item; `fn` is traced once, on a symbolic one.
 
-    Calls inside `fn` that do not use the item run once.
+    Calls inside `fn` are a join: one request for many items where their upstream declares a `batch_of`, else one for
+    each at the same time. Calls that do not use the item run once. Where `fn` writes, one item comes after another.
     """
     if not isinstance(items, Symbol):
         return [fn(item) for item in items]
@@ -46,11 +49,124 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
     tp = element(without_none(node.type))
     if tp is None:
         raise trace.fail(f"`each` needs a list, and gets `{spell(node.type)}`", "give it a list")
-    item = trace.add(graph.Item, tp)
-    body = lift(fn(cast("T", Symbol(item))))
+    item = trace.add(graph.Item, tp, is_new=True, items=node)
+    mark = trace.mark()
+    body, block = _body(trace, fn, item, pinned=frozenset())
+    is_sequential = bool(trace.writes[block])
+    if is_sequential:
+        # Now it is known that every call belongs to its item: what is equal to one before the loop is not the same.
+        trace.rewind(mark)
+        body, block = _body(trace, fn, item, pinned=frozenset({item.id}))
     tp = nullable_if(is_nullable(node.type), listed(body.type))
-    made = trace.add(graph.Each, tp, is_absent=node.is_absent, items=node, item=item, body=body)
+    made = trace.add(
+        graph.Each,
+        tp,
+        is_absent=node.is_absent,
+        items=node,
+        item=item,
+        body=body,
+        block=block,
+        is_sequential=is_sequential,
+    )
+    if is_sequential:
+        trace.note_write(made)
     return cast("list[R]", Symbol(made))
+
+
+def _body(trace: Trace, fn: Callable[[T], R], item: graph.Item, *, pinned: frozenset[int]) -> tuple[Node, int]:
+    with trace.block(pinned=pinned) as block:
+        return lift(fn(cast("T", Symbol(item)))), block
+
+
+@overload
+def when(condition: bool | None, then: Callable[[], T], otherwise: Callable[[], U]) -> T | U: ...
+@overload
+def when(condition: bool | None, then: Callable[[], T], otherwise: U) -> T | U: ...
+@overload
+def when(condition: bool | None, then: T, otherwise: Callable[[], U]) -> T | U: ...
+@overload
+def when(condition: bool | None, then: T, otherwise: U) -> T | U: ...
+def when(condition: bool | None, then: Any, otherwise: Any) -> Any:
+    """
+    Pick a value at run time; `None` for a condition takes `otherwise`.
+
+    Calls that only the branch not taken uses are not made. A branch may be a function without parameters, and has to
+    be one where it writes.
+    """
+    if not isinstance(condition, Symbol):
+        return _plain(then if condition else otherwise)
+    trace, node = trace_now(), node_of(condition)
+    if without_none(node.type) is not bool:
+        raise trace.fail(f"`when` decides on a bool, and gets `{spell(node.type)}`", "compare it first")
+    branches, blocks = _branches(trace, "when", (then, otherwise), since=node.id)
+    tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)
+    made = trace.add(
+        graph.When, tp, is_absent=is_absent, condition=node, then=branches[0], otherwise=branches[1], blocks=blocks
+    )
+    _note_writes(trace, made, blocks)
+    return Symbol(made)
+
+
+@overload
+def fallback(first: Callable[[], T] | T, second: Callable[[], U] | U, /) -> T | U: ...
+@overload
+def fallback(first: Callable[[], T] | T, second: Callable[[], T] | T, /, *others: Callable[[], T] | T) -> T: ...
+def fallback(*alternatives: Any) -> Any:
+    """
+    Take the first of several values that succeeds, in order; a later one is asked for once those before it failed.
+
+    An alternative may be a function without parameters, and has to be one where it writes.
+    """
+    trace = trace_now()
+    if len(alternatives) < 2:  # noqa: PLR2004 - one to fall back from, one to fall back on
+        raise trace.fail("`fallback` of one value falls back on nothing", "give it what to take instead, too")
+    branches, blocks = _branches(trace, "fallback", alternatives, since=-1)
+    for branch in branches[:-1]:
+        if not depends_on_call(branch):
+            what = "`fallback` never comes to what stands after a value that depends on no call"
+            raise trace.fail(what, "put what cannot fail last")
+    tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)
+    made = trace.add(graph.Fallback, tp, is_absent=is_absent, branches=branches, blocks=blocks)
+    _note_writes(trace, made, blocks)
+    return Symbol(made)
+
+
+def _branches(
+    trace: Trace, word: str, given: tuple[object, ...], *, since: int
+) -> tuple[tuple[Node, ...], tuple[int | None, ...]]:
+    """Return the nodes of branches and the blocks of those that are functions; a write `since` has to be in one."""
+    nodes: list[Node] = []
+    blocks: list[int | None] = []
+    for branch in given:
+        if type(branch) is not Symbol and callable(branch):
+            with trace.block() as block:
+                nodes.append(lift(branch()))
+            blocks.append(block)
+            continue
+        node = lift(branch)
+        write = next((call for call in _writes_in(node) if call.id > since), None)
+        if write is not None:
+            what = f"`{write.operation.full_name}` is a write, and stands in a `{word}` that does not decide on it"
+            raise trace.fail(what, f"make the branch a function: `lambda: {write.operation.full_name}(...)`")
+        nodes.append(node)
+        blocks.append(None)
+    return tuple(nodes), tuple(blocks)
+
+
+def _writes_in(node: Node) -> list[graph.Call]:
+    """Return the writes whose answers a value is made of, as opposed to calls that these were given to."""
+    if isinstance(node, graph.Call):
+        return [] if node.operation.is_read else [node]
+    return [call for operand in node.operands for call in _writes_in(operand)]
+
+
+def _note_writes(trace: Trace, made: Node, blocks: tuple[int | None, ...]) -> None:
+    if any(block is not None and trace.writes[block] for block in blocks):
+        trace.note_write(made)
+
+
+def _plain(branch: Any) -> Any:
+    return branch() if callable(branch) and type(branch) is not Symbol else branch
 
 
 def present(value: T | None) -> T:

@@ -61,10 +61,16 @@ class Now(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Call(Node):
-    """The answer of an upstream to one call of an operation; `arguments` are in the order of its parameters."""
+    """
+    The answer of an upstream to one call of an operation; `arguments` are in the order of its parameters.
+
+    `after` is the id of the last node above it that writes, -1 where there is none: equal reads are one only between
+    the same two writes.
+    """
 
     operation: "Operation[..., Any]"
     arguments: tuple[Node, ...]
+    after: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -133,17 +139,57 @@ class Optional(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class When(Node):
+    """
+    `then` where the condition holds, else `otherwise`; only what the branch taken needs is called.
+
+    `blocks` are those that the branches were traced in, `None` for one that was given as a value.
+    """
+
+    condition: Node
+    then: Node
+    otherwise: Node
+    blocks: tuple[int | None, ...]
+
+    @property
+    def branches(self) -> tuple[Node, ...]:
+        """What is picked from."""
+        return (self.then, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Fallback(Node):
+    """The first of `branches` that succeeds; `blocks` as for `When`."""
+
+    branches: tuple[Node, ...]
+    blocks: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Item(Node):
-    """The item that the function of an `each` was traced on."""
+    """The item of `items` that the function of an `each` was traced on."""
+
+    items: Node
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        """None: an item is given by the loop that goes through the list, and not made from it."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Each(Node):
-    """`body` for every one of `items`."""
+    """
+    `body` for every one of `items`, traced in `block`.
+
+    `is_sequential` where the body writes: one item after another.
+    """
 
     items: Node
     item: Item
     body: Node
+    block: int
+    is_sequential: bool
 
     @property
     def operands(self) -> tuple[Node, ...]:

@@ -20,7 +20,18 @@ def narrowed(trace: Trace, node: Node, wanted: Type) -> Node:
             if body is node.body:
                 return node
             tp = nullable_if(type(None) in members(node.type), listed(body.type))
-            return trace.add(graph.Each, tp, is_absent=node.is_absent, items=node.items, item=node.item, body=body)
+            return trace.add(
+                graph.Each,
+                tp,
+                is_absent=node.is_absent,
+                items=node.items,
+                item=node.item,
+                body=body,
+                block=node.block,
+                is_sequential=node.is_sequential,
+            )
+        case graph.When() | graph.Fallback():
+            return _branches(trace, node, wanted)
         case graph.Optional() | graph.OrElse():
             value, default = narrowed(trace, node.value, wanted), narrowed(trace, node.default, wanted)
             if (value, default) == node.operands:
@@ -29,6 +40,25 @@ def narrowed(trace: Trace, node: Node, wanted: Type) -> Node:
             return trace.add(type(node), tp, is_absent=node.is_absent, value=value, default=default)
         case _:
             return node
+
+
+def _branches(trace: Trace, node: graph.When | graph.Fallback, wanted: Type) -> Node:
+    branches = tuple(narrowed(trace, branch, wanted) for branch in node.branches)
+    if branches == node.branches:
+        return node
+    tp = union(branch.type for branch in branches)
+    if isinstance(node, graph.Fallback):
+        return trace.add(graph.Fallback, tp, is_absent=node.is_absent, branches=branches, blocks=node.blocks)
+    then, otherwise = branches
+    return trace.add(
+        graph.When,
+        tp,
+        is_absent=node.is_absent,
+        condition=node.condition,
+        then=then,
+        otherwise=otherwise,
+        blocks=node.blocks,
+    )
 
 
 def _item_of(wanted: Type) -> Type:

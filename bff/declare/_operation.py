@@ -187,9 +187,6 @@ class Operation(Generic[P, R]):
     def _write(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> graph.Call:
         if self.problems:
             raise DeclarationError(self.problems)
-        if not self.is_read:
-            what = f"`{self.full_name}` is a write ({self.method}): a traced endpoint cannot make it"
-            raise trace.fail(what, "write it in an `async def` endpoint, with the upstream as a parameter")
         try:
             values = self.arguments(args, kwargs)
         except TypeError as error:
@@ -197,10 +194,13 @@ class Operation(Generic[P, R]):
         nodes = tuple(
             self._argument(parameter, value) for parameter, value in zip(self.parameters, values, strict=True)
         )
-        call = trace.add(graph.Call, self.returns, operation=self, arguments=nodes)
-        if call.scope:
-            what = f"`{self.full_name}` inside `each` uses the item: that is a join, one call for every item"
-            raise trace.fail(what, "call an operation that takes the whole list, outside of `each`")
+        if self.is_read:
+            return trace.add(graph.Call, self.returns, operation=self, arguments=nodes, after=trace.last_write)
+        if trace.is_read:
+            what = f"`{self.full_name}` is a write ({self.method}), and the endpoint answers GET, which changes nothing"
+            raise trace.fail(what, "answer another method: `@endpoint.post(...)`")
+        call = trace.add(graph.Call, self.returns, is_new=True, operation=self, arguments=nodes, after=trace.last_write)
+        trace.note_write(call)
         return call
 
     def _argument(self, parameter: Parameter, value: object) -> graph.Node:
@@ -209,3 +209,11 @@ class Operation(Generic[P, R]):
             what = f"`{self.full_name}` takes `{spell(parameter.annotation)}` as `{parameter.name}`"
             raise trace_now().fail(f"{what}, and gets `{spell(node.type)}`", mend_of(node, parameter.annotation))
         return node
+
+
+def operations_of(cls: "type[Upstream]") -> list[Operation[..., Any]]:
+    """Return the operations of an upstream, inherited ones too."""
+    found: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        found.update(vars(base))
+    return [member for member in found.values() if isinstance(member, Operation)]

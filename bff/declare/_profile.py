@@ -31,6 +31,7 @@ class Profile:
     deadline: ClassVar[float] = 10.0
     forward_headers: ClassVar[Sequence[str]] = (*TRACING_HEADERS, "accept-language")
     expose: ClassVar[bool] = False
+    max_calls: ClassVar[int] = 100
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -1,5 +1,7 @@
 """The request that a call is made for: what it may cost, what it brings along, and what came of its calls."""
 
+import hashlib
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +37,27 @@ class FailedCall:
 
 
 @dataclass(slots=True)
+class Writes:
+    """
+    The writes of a request; `sent` counts those that went out, or may have.
+
+    Each gets an `Idempotency-Key` of its own, made of `base`, the operation and how often that was called before: a
+    client that asks again with the key that it gave has every write sent with the same key as the first time.
+    """
+
+    base: str = ""
+    sent: int = 0
+    _seen: dict[str, int] = field(default_factory=dict[str, int])
+
+    def key(self, name: str) -> str:
+        """Return the key of the next write of an operation, as draft-ietf-httpapi-idempotency-key-header has it."""
+        self.base = self.base or os.urandom(16).hex()
+        number = self._seen[name] = self._seen.get(name, -1) + 1
+        digest = hashlib.sha256(f"{self.base}\0{name}\0{number}".encode(), usedforsecurity=False)
+        return digest.hexdigest()[:32]
+
+
+@dataclass(slots=True)
 class RequestScope:
     """
     One request of a client.
@@ -43,7 +66,8 @@ class RequestScope:
     which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers,
     lower case, that the profile lets travel on. Calls add to `freshness` and `calls`, optional parts of the answer
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
-    `async def` endpoint made in vain.
+    `async def` endpoint made in vain. `writes` are what was sent to change something, `committed` the operations of
+    those that were answered with success.
     """
 
     started: float
@@ -56,7 +80,14 @@ class RequestScope:
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
     failed: FailedCall | None = None
     broken: dict[int, ContractViolation] = field(default_factory=dict[int, ContractViolation])
+    writes: Writes = field(default_factory=Writes)
+    committed: list[Operation[..., Any]] = field(default_factory=list[Operation[..., Any]])
     _now: datetime | None = None
+
+    @property
+    def has_written(self) -> bool:
+        """Whether a write was sent, so that what follows it has to go on to its end."""
+        return self.writes.sent > 0
 
     def header(self, name: str) -> str | None:
         """Return a header of the request, by its lower-case name."""

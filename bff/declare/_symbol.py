@@ -165,9 +165,9 @@ def _slice(base: Node, key: "slice[object, object, object]") -> Node:
     bounds = (key.start, key.stop, key.step)
     if not all(bound is None or type(bound) is int for bound in bounds):
         raise trace.fail("the bounds of a slice are not plain integers", f"write them out, or {DERIVED}")
-    payload = dict(zip(("start", "stop", "step"), bounds, strict=True))
+    start, stop, step = bounds
     part = nullable_if(is_nullable(base.type), listed(item))
-    return trace.add(graph.Slice, part, is_absent=base.is_absent, base=base, **payload)
+    return trace.add(graph.Slice, part, is_absent=base.is_absent, base=base, start=start, stop=stop, step=step)
 
 
 def binary(operator: str, left: object, right: object) -> Symbol:

@@ -7,11 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
 from bff._frames import user_frame
-from bff.declare._graph import Each, Item, Node, nodes_in
+from bff.declare._graph import Call, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
 from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point in a trace to go back to."""
+
+    nodes: int
+    blocks: int
+    problems: int
+    last_write: int
 
 
 @dataclass(slots=True)
@@ -20,33 +30,74 @@ class Trace:
     The graph of one endpoint while it is being written down.
 
     `problems` are all that were found, raised or not; `default_place` is where one belongs that no line of the user's
-    is running for.
+    is running for. A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the
+    block around each block, `block_of` that of each node, `writes` the nodes of each block that write, in order.
+    `last_write` is the id of the last one above what is being traced, -1 without any; `pinned` are the items of the
+    loops that go on one item after another: in them every call belongs to its item. An endpoint that `is_read` may
+    not write.
     """
 
     where: str
+    is_read: bool = True
     problems: list[Problem] = field(default_factory=list[Problem])
     default_place: tuple[str, int] | None = None
     nodes: list[Node] = field(default_factory=list[Node])
     keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    parents: list[int] = field(default_factory=lambda: [-1])
+    writes: list[list[int]] = field(default_factory=lambda: [[]])
+    block_of: list[int] = field(default_factory=list[int])
+    last_write: int = -1
+    pinned: frozenset[int] = frozenset()
+    _block: int = 0
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
 
-    def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, **payload: Any) -> N:
-        """Return the node of this kind and content, made now unless there is one already."""
+    def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
+        """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
         for operand in nodes_in(payload.values()):
             self.check(operand)
-        key = (kind, *(_identity(value) for value in payload.values()))
-        # Two items are never the same: each belongs to the `each` that it was made for.
-        known = None if issubclass(kind, Item) else self._known.get(key)
+        pinned = self.pinned if issubclass(kind, (Call, When, Fallback, Each)) else frozenset[int]()
+        key = (kind, pinned, *(_identity(value) for value in payload.values()))
+        known = None if is_new else self._known.get(key)
         if known is not None:
             return cast("N", known)
         number = len(self.nodes)
-        scope = _scope(kind, number, payload)
+        scope = _scope(kind, number, payload) | pinned
         file, line = self._place()
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         self.nodes.append(node)
         self.keys.append(key)
+        self.block_of.append(self._block)
         self._known[key] = node
         return node
+
+    def note_write(self, node: Node) -> None:
+        """Take a node that writes into the order of its block: what is traced from now on comes after it."""
+        self.writes[self._block].append(node.id)
+        self.last_write = node.id
+
+    @contextmanager
+    def block(self, *, pinned: frozenset[int] = frozenset()) -> Generator[int]:
+        """Trace what follows as a block of its own; what it writes is the business of whoever closes it."""
+        outer, above, held = self._block, self.last_write, self.pinned
+        number = self._block = len(self.parents)
+        self.parents.append(outer)
+        self.writes.append([])
+        self.pinned = held | pinned
+        try:
+            yield number
+        finally:
+            self._block, self.last_write, self.pinned = outer, above, held
+
+    def mark(self) -> Mark:
+        """Return where the trace stands."""
+        return Mark(len(self.nodes), len(self.parents), len(self.problems), self.last_write)
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget everything after `mark`."""
+        del self.nodes[mark.nodes :], self.keys[mark.nodes :], self.block_of[mark.nodes :]
+        del self.parents[mark.blocks :], self.writes[mark.blocks :], self.problems[mark.problems :]
+        self.last_write = mark.last_write
+        self._known = {key: node for key, node in self._known.items() if node.id < mark.nodes}
 
     def fail(self, what: str, mend: str) -> DeclarationError:
         """Return the error to raise for a mistake on the user's line that is running now."""

@@ -2,7 +2,7 @@
 
 import inspect
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -23,12 +23,38 @@ from bff.errors import DeclarationError, Problem
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """
+    The order in which an endpoint is written, block by block; block 0 is the endpoint itself.
+
+    `parents` has the block around each block, `block_of` that of each node, `writes` the ids of the nodes of each
+    block that write.
+    """
+
+    parents: tuple[int, ...]
+    block_of: tuple[int, ...]
+    writes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, written: Trace) -> "Order":
+        """Return the order of what a trace has written down."""
+        return cls(tuple(written.parents), tuple(written.block_of), tuple(map(tuple, written.writes)))
+
+    def around(self, block: int) -> Iterator[int]:
+        """Yield a block and those around it, the innermost first."""
+        while block != -1:
+            yield block
+            block = self.parents[block]
+
+
+@dataclass(frozen=True, slots=True)
 class Traced:
     """The graph of one endpoint: its nodes in the order of their creation, and the one that is the answer."""
 
     endpoint: Endpoint
     nodes: tuple[Node, ...]
     answer: Node
+    order: Order
 
 
 def trace(endpoint: Endpoint) -> Traced:
@@ -47,7 +73,7 @@ def trace(endpoint: Endpoint) -> Traced:
         raise DeclarationError(wrong)
     if (first.keys, first.answer.id) != (second.keys, second.answer.id):
         raise DeclarationError(_difference(endpoint, first, second))
-    return Traced(endpoint, tuple(first.nodes), first.answer)
+    return Traced(endpoint, tuple(first.nodes), first.answer, first.order)
 
 
 def _refuse_upstreams(endpoint: Endpoint) -> None:
@@ -66,11 +92,12 @@ class _Run:
     nodes: Sequence[Node]
     keys: Sequence[tuple[object, ...]]
     answer: Node
+    order: Order
 
 
 def _attempt(endpoint: Endpoint, seen: Watched) -> tuple[_Run | None, Sequence[Problem]]:
     """Run an endpoint; return what it wrote down, or else what is wrong."""
-    written = Trace(endpoint.where)
+    written = Trace(endpoint.where, is_read=endpoint.route.method == "GET")
     try:
         with tracing(written):
             symbols = {p.name: Symbol(written.add(graph.Param, p.annotation, name=p.name)) for p in endpoint.parameters}
@@ -83,7 +110,7 @@ def _attempt(endpoint: Endpoint, seen: Watched) -> tuple[_Run | None, Sequence[P
     if written.problems:
         # Something of the user's caught the error that told of it.
         return None, written.problems
-    return _Run(written.nodes, written.keys, answer), ()
+    return _Run(written.nodes, written.keys, answer, Order.of(written)), ()
 
 
 def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> object:
@@ -135,6 +162,9 @@ def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
         what = "the answer is a plain dict: its fields are not checked, and not documented"
         raise written.fail(what, "declare a Shape, and return it with .of(...)")
     node = lift(result)
+    if node.scope:
+        what = "the answer holds the item of an `each` outside of it"
+        raise written.fail(what, "return what is made of the item from the function of the `each`")
     if fits(node.type, endpoint.returns):
         return narrowed(written, node, endpoint.returns)
     if result is None:

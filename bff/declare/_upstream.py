@@ -11,7 +11,7 @@ from bff.declare._batch import batch_mistakes
 from bff.declare._connection import Connection
 from bff.declare._exchange import Binding, exchange
 from bff.declare._fields import FIELDS, MENDS, is_fit, misfit
-from bff.declare._operation import Operation
+from bff.declare._operation import Operation, operations_of
 from bff.declare._profile import kebab
 from bff.declare._scope import FailedCall, current_scope
 from bff.declare._settings import env_prefix, near_miss, resolve
@@ -142,14 +142,6 @@ class _Bound:
             raise
 
 
-def operations_of(cls: type[Upstream]) -> list[Operation[..., Any]]:
-    """Return the operations of an upstream, inherited ones too."""
-    found: dict[str, object] = {}
-    for base in reversed(cls.__mro__):
-        found.update(vars(base))
-    return [member for member in found.values() if isinstance(member, Operation)]
-
-
 def problems_of(cls: type[Upstream]) -> list[Problem]:
     """Return everything that is wrong with the declaration of an upstream."""
     operations = operations_of(cls)
@@ -173,7 +165,7 @@ def _operation_problems(operations: Sequence[Operation[..., Any]]) -> Iterator[P
             yield operation.problem(what, f"name one of {', '.join(sorted(names - {operation.name}))}")
         elif target is not None and not operation.problems:
             single = next(other for other in operations if other.name == target)
-            yield from (operation.problem(*mistake) for mistake in batch_mistakes(operation, single))
+            yield from (operation.problem(*mistake) for mistake in batch_mistakes(operation, single, operations))
 
 
 def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:

@@ -1,19 +1,28 @@
-"""Run a plan for one request: every call starts the moment its inputs exist, and none outlives the answer."""
+"""Run a plan for one request: every step begins the moment its inputs exist, and none outlives the answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
-from bff._unset import UNSET
 from bff.declare._exchange import Binding, exchange
 from bff.declare._operation import Operation
 from bff.declare._scope import RequestScope
-from bff.errors import ContractViolation, RejectedError, UpstreamError
-from bff.plan._plan import Plan, PlannedCall
+from bff.errors import ContractViolation, Overloaded, RejectedError, UpstreamError
+from bff.execute._frame import Failure, Frame
+from bff.execute._joins import Group, Joins, chunks, shared_out
+from bff.execute._missing import missing_of
+from bff.execute._progress import Progress
+from bff.plan._plan import Plan
+from bff.plan._steps import PlannedCall
 
 RESERVE_SHARE = 0.1
 RESERVE_LEAST = 0.02
+
+Bindings: TypeAlias = Mapping[Operation[..., Any], Binding]
+_Deliver: TypeAlias = Callable[[Any, Failure | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,136 +57,179 @@ class RequestFailed(Exception):
         self.is_credentialed = is_credentialed
 
 
-async def run(plan: Plan, bindings: Sequence[Binding], params: Mapping[str, Any], scope: RequestScope) -> Outcome:
+async def run(
+    plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, *, max_calls: int
+) -> Outcome:
     """
     Answer one request.
 
-    `bindings` are one for each call of the plan. Raises `RequestFailed`; when it is cancelled, or fails, it cancels and
-    awaits every call that is still under way.
+    `bindings` are one for each operation of the plan; what lies past `max_calls` fails. Raises `RequestFailed`; when it
+    fails or is cancelled, it cancels and awaits every call that is still under way, unless it has begun to write: then
+    a cancellation waits until the sequence of writes is over.
     """
-    return await _Run(plan, bindings, params, scope).outcome()
+    return await _Run(plan, bindings, params, scope, max_calls).outcome()
 
 
 class _Run:
-    """The state of one request: what is settled, what waits for what, which tasks are under way."""
+    """The calls of one request: which tasks are under way, which of them stand in for others."""
 
     __slots__ = (
         "_bindings",
         "_done",
-        "_failures",
-        "_left",
-        "_params",
+        "_joins",
+        "_max_calls",
         "_plan",
-        "_results",
+        "_progress",
         "_scope",
-        "_slots",
         "_soft_deadline",
+        "_started",
         "_tasks",
-        "_waiting",
     )
 
-    def __init__(self, plan: Plan, bindings: Sequence[Binding], params: Mapping[str, Any], scope: RequestScope) -> None:
-        count = len(plan.calls)
+    def __init__(
+        self, plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, max_calls: int
+    ) -> None:
         self._plan = plan
         self._bindings = bindings
-        self._params = params
         self._scope = scope
-        self._results: list[Any] = [None] * count
-        self._failures: list[UpstreamError | RejectedError | None] = [None] * count
-        self._slots: list[Any] = [UNSET] * plan.slots
-        self._waiting = [len(call.needs.settled) for call in plan.calls]
-        self._left = count
+        self._max_calls = max_calls
+        self._progress = Progress(plan, params, scope, self)
+        self._joins = Joins()
+        self._started = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
         reserve = max(RESERVE_LEAST, RESERVE_SHARE * (scope.deadline - scope.started))
         self._soft_deadline = scope.deadline - reserve
 
     async def outcome(self) -> Outcome:
-        if self._left:
-            await self._calls()
-        plan = self._plan
+        plan, progress = self._plan, self._progress
+        if plan.steps:
+            await self._steps()
         try:
-            value = plan.answer(self._results, self._failures, self._params, self._scope, self._slots)
+            value = progress.answer()
         except ContractViolation as error:
             raise RequestFailed(error) from error
-        return Outcome(value, self._missing() if plan.optionals else ())
+        return Outcome(value, missing_of(plan, progress.root, self._scope.broken) if plan.optionals else ())
 
-    async def _calls(self) -> None:
+    async def _steps(self) -> None:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            for call in self._plan.calls:
-                if not call.needs.settled:
-                    self._start(call)
-            await self._done
+            self._progress.begin()
+            self._send_batches()
+            try:
+                await self._done
+            except asyncio.CancelledError:
+                await self._end_of_writes()
+                raise
         finally:
+            self._progress.is_over = True
             if self._tasks:
                 await _abandon([*self._tasks.values()])
             if self._done.done() and not self._done.cancelled():
                 # Nobody else asks for it where the request was cancelled in the same moment.
                 self._done.exception()
 
-    def _start(self, call: PlannedCall) -> None:
-        self._tasks[call.number] = asyncio.create_task(self._make(call))
+    async def _end_of_writes(self) -> None:
+        """Let a sequence of writes that has begun come to its end, whoever asks to stop: it has a deadline."""
+        while not self._progress.is_over and self._scope.has_written:
+            self._done = asyncio.get_running_loop().create_future()
+            self._progress.await_writes()
+            # Asked again to stop, or failed: there is nobody left to be told.
+            with suppress(asyncio.CancelledError, Exception):
+                await self._done
 
-    async def _make(self, call: PlannedCall) -> None:
-        """Make one call and settle it; what nobody foresaw ends the request."""
-        number = call.number
-        try:
-            self._results[number] = await self._value(call)
-        except (UpstreamError, RejectedError) as error:
-            self._failures[number] = error
-        except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
-            self._finish(error)
-        del self._tasks[number]
-        self._settled(call)
-
-    async def _value(self, call: PlannedCall) -> Any:
-        """Return the decoded answer to a call; what the answer can do without has to come before the reserve."""
-        inputs = call.inputs(self._results, self._failures, self._params, self._scope, self._slots)
-        deadline = self._scope.deadline if call.is_required else self._soft_deadline
-        decode = call.decoder.decode
-        return await exchange(self._bindings[call.number], inputs, decode, scope=self._scope, deadline=deadline)
-
-    def _settled(self, call: PlannedCall) -> None:
-        """Take a verdict into account: start what waited for it, or pass the failure on."""
-        self._left -= 1
-        failure = self._failures[call.number]
-        if failure is not None and call.is_required:
-            is_credentialed = self._bindings[call.number].carries_credential(self._scope)
-            failed = RequestFailed(failure, call.operation, is_own=call.is_own, is_credentialed=is_credentialed)
-            self._finish(failed)
-            return
-        for number in self._plan.dependents[call.number]:
-            self._waiting[number] -= 1
-            if self._waiting[number] == 0 and not self._done.done():
-                self._start_or_pass_on(self._plan.calls[number])
-        if self._left == 0:
-            self._finish()
-
-    def _start_or_pass_on(self, call: PlannedCall) -> None:
-        failures = (self._failures[number] for number in sorted(call.needs.hard))
-        self._failures[call.number] = next((failure for failure in failures if failure), None)
-        if self._failures[call.number] is None:
-            self._start(call)
-        else:
-            self._settled(call)
-
-    def _finish(self, error: Exception | None = None) -> None:
+    def over(self, error: Failure | Exception | None, /) -> None:
+        """See `Caller`."""
         if self._done.done():
-            return
+            return  # cancelled, and nobody asks any more
         if error is None:
             self._done.set_result(None)
         else:
-            self._done.set_exception(error)
+            self._done.set_exception(self._failed(error) if isinstance(error, Failure) else error)
 
-    def _missing(self) -> tuple[tuple[str, str], ...]:
-        found: dict[str, str] = {}
-        for part in self._plan.optionals:
-            failures = (self._failures[number] for number in part.calls)
-            failure = next((failure for failure in failures if failure), None) or self._scope.broken.get(part.node)
-            if failure is not None:
-                for path in part.paths:
-                    found.setdefault(path, failure.cause)
-        return tuple(found.items())
+    def later(self, action: Callable[[], None], /) -> None:
+        """See `Caller`."""
+
+        def act() -> None:
+            if not self._progress.is_over:
+                action()
+                self._send_batches()
+
+        asyncio.get_running_loop().call_soon(act)
+
+    def call(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...], /) -> None:
+        """See `Caller`."""
+        if not call.is_joined:
+            self._start(call, call.operation, values, partial(self._progress.settle, call, frame))
+            return
+        group, is_new = self._joins.group(call, frame, values)
+        if group.outcome is not None:
+            self._progress.settle(call, frame, *group.outcome)
+        elif is_new and call.batch is None:
+            self._start(call, call.operation, values, partial(self._deliver, call, group))
+        elif is_new:
+            self._progress.busy[call.number] += 1
+            self._joins.queue(call, group)
+
+    def _failed(self, failure: Failure) -> RequestFailed:
+        call = failure.call
+        if call is None:
+            return RequestFailed(failure.error)
+        is_credentialed = self._bindings[call.operation].carries_credential(self._scope)
+        return RequestFailed(failure.error, call.operation, is_own=call.is_own, is_credentialed=is_credentialed)
+
+    def _start(
+        self, call: PlannedCall, operation: Operation[..., Any], values: tuple[Any, ...], deliver: _Deliver
+    ) -> None:
+        self._started += 1
+        if self._started > self._max_calls:
+            what = f"this request may make {self._max_calls} calls"
+            upstream = self._bindings[operation].upstream
+            error = Overloaded(what, upstream=upstream, operation=operation.name, cause="fan-out")
+            deliver(None, Failure(error, call))
+            return
+        self._progress.busy[call.number] += 1
+        made = self._make(self._started, call, self._bindings[operation], values, deliver)
+        self._tasks[self._started] = asyncio.create_task(made)
+
+    async def _make(
+        self, number: int, call: PlannedCall, binding: Binding, values: tuple[Any, ...], deliver: _Deliver
+    ) -> None:
+        """Make one call and hand on what came of it; what the answer can do without has to come before the reserve."""
+        deadline = self._soft_deadline if call.is_optional else self._scope.deadline
+        decoder = call.decoder if call.batch is None else call.batch.decoder
+        value, failure = None, None
+        try:
+            value = await exchange(binding, values, decoder.decode, scope=self._scope, deadline=deadline)
+        except (UpstreamError, RejectedError) as error:
+            failure = Failure(error, call)
+        except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
+            self._progress.finish(error)
+        self._progress.busy[call.number] -= 1
+        del self._tasks[number]
+        deliver(value, failure)
+        self._send_batches()
+
+    def _deliver(self, call: PlannedCall, group: Group, value: Any, failure: Failure | None) -> None:
+        group.outcome = (value, failure)
+        for frame in group.frames:
+            self._progress.settle(call, frame, value, failure)
+
+    def _send_batches(self) -> None:
+        """Send what is queued for a batch, as soon as nothing is under way that could still ask for more of it."""
+        queued, progress = self._joins.queued, self._progress
+        while not progress.is_over:
+            ready = [call for call in queued if not any(progress.busy[number] for number in call.influences)]
+            if not ready:
+                return
+            for call in ready:
+                assert call.batch is not None
+                for chunk, values in chunks(queued.pop(call), call.batch):
+                    self._start(call, call.batch.operation, values, partial(self._share_out, call, chunk))
+
+    def _share_out(self, call: PlannedCall, chunk: Sequence[Group], value: Any, failure: Failure | None) -> None:
+        self._progress.busy[call.number] -= len(chunk)
+        for group, item, missing in shared_out(chunk, call, value, failure):
+            self._deliver(call, group, item, missing)
 
 
 async def _abandon(tasks: Sequence[asyncio.Task[None]]) -> None:

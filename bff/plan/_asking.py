@@ -35,6 +35,19 @@ def is_looked_at(node: Node, wanted: Type) -> bool:
     return node.is_absent and not is_nullable(wanted)
 
 
+def passed_on(node: Node) -> Sequence[Node]:
+    """Return the values of which a value is one, or a list of them."""
+    match node:
+        case graph.Each():
+            return (node.body,)
+        case graph.When() | graph.Fallback():
+            return node.branches
+        case graph.Listing() | graph.OrElse() | graph.Optional():
+            return node.operands
+        case _:
+            return ()
+
+
 def node_fields(node: graph.Build) -> Iterable[tuple[str, Node]]:
     """Return the fields of a Shape and their values."""
     return zip(node.names, node.values, strict=True)

@@ -42,3 +42,7 @@ class Block:
         while block.outer is not None and block.item is not None and block.item not in node.scope:
             block = block.outer
         return block
+
+    def left_for(self, home: "Block") -> frozenset[int | None]:
+        """Return the items of the loops that are left on the way to a block around this one."""
+        return frozenset() if self is home or self.outer is None else self.outer.left_for(home) | {self.item}

@@ -1,6 +1,6 @@
 """Work out backwards, from the answer, which parts of every value are needed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bff.declare import _graph as graph
@@ -36,14 +36,15 @@ class Demand:
 WHOLE = Demand(is_whole=True)
 
 
-def demand(traced: Traced) -> Mapping[int, Demand]:
+def demand(traced: Traced, roots: Iterable[Node] = ()) -> Mapping[int, Demand]:
     """
-    Return the demand on every node that the answer needs, by its id.
+    Return the demand on every node that the answer needs, by its id; `roots` are there for their own sake.
 
     Nodes are in the order of their creation, so going through them in reverse meets every user of a value before
     the value. What is not in the result is not needed: a call that is not in it is never made.
     """
-    needed: dict[int, Demand] = {traced.answer.id: Demand(is_whole=True)}
+    needed: dict[int, Demand] = {node.id: Demand() for node in roots}
+    needed[traced.answer.id] = Demand(is_whole=True)
     sources = {node.item.id: node.items for node in traced.nodes if isinstance(node, graph.Each)}
 
     def need(node: Node, what: Demand) -> None:
@@ -65,7 +66,7 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
             return [(node.base, Demand(fields={node.name: wanted}))]
         case graph.Index():
             return [(node.base, Demand(items=wanted))]
-        case graph.Slice() | graph.Optional() | graph.OrElse():
+        case graph.Slice() | graph.Optional() | graph.OrElse() | graph.When() | graph.Fallback():
             return [(operand, wanted) for operand in node.operands]
         case graph.Each():
             return [(node.body, wanted.of_items()), (node.items, Demand(items=Demand()))]

@@ -1,15 +1,13 @@
 """Say of a plan what it will do: what waits for what, what is read, what may be missing, what it costs at worst."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bff.ambassador._onion import Policies
 from bff.declare._operation import Operation
-from bff.plan._plan import Plan, PlannedCall
-
-REPEATED = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-"""Methods whose calls are tried again; any other needs an `Idempotency-Key`."""
+from bff.plan._plan import Plan
+from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,9 @@ class ExplainedCall:
 
     It starts once the calls `after` have succeeded, and those in `after_settled`, which may fail, are over; both are
     numbers. `decodes` are paths of its answer, `attempts` how often it is tried at the most, `seconds` how long that
-    may take, `None` where only the deadline ends it.
+    may take, `None` where only the deadline ends it. One that `is_joined` is made for every item of a list, through
+    `batch` where that names an operation, `batch_size` items at once; one that `is_conditional` only where a decision
+    asks for it.
     """
 
     number: int
@@ -30,6 +30,11 @@ class ExplainedCall:
     after: tuple[int, ...]
     after_settled: tuple[int, ...]
     is_required: bool
+    is_write: bool
+    is_conditional: bool
+    is_joined: bool
+    batch: str
+    batch_size: int
     decodes: tuple[str, ...]
     attempts: int
     seconds: float | None
@@ -48,7 +53,8 @@ class Explanation:
     """
     What a plan will do.
 
-    `worst_calls` counts every attempt of every call. `worst_seconds` is the longest chain of calls that wait for one
+    `worst_calls` counts every attempt of every call, of which a join makes as many as `max_calls` lets it.
+    `worst_seconds` is the longest chain of calls that wait for one
     another, each as long as its timeout lets it be, and never more than the `deadline`.
     """
 
@@ -70,44 +76,94 @@ class Explanation:
 
 def explain(plan: Plan, policies_of: Callable[[Operation[..., Any]], Policies]) -> Explanation:
     """Explain a plan; `policies_of` says how an operation is called."""
-    deadline = plan.endpoint.profile.deadline
-    steps: dict[int, int] = {}
-    ends: dict[int, float] = {}
+    profile, order = plan.endpoint.profile, _CallOrder(plan)
     calls: list[ExplainedCall] = []
+    ends: dict[int, float] = {}
     for call in plan.calls:
-        explained = _call(call, policies_of(call.operation), steps)
+        explained = _call(call, policies_of(call.operation), order)
         calls.append(explained)
-        begin = max((ends[number] for number in call.needs.settled), default=0.0)
-        ends[call.number] = begin + (deadline if explained.seconds is None else explained.seconds)
+        begin = max((ends[number] for number in order.before(call)), default=0.0)
+        ends[call.number] = begin + (profile.deadline if explained.seconds is None else explained.seconds)
     return Explanation(
         endpoint=plan.endpoint.where,
         title=plan.endpoint.title,
-        profile=plan.endpoint.profile.name,
-        deadline=deadline,
+        profile=profile.name,
+        deadline=profile.deadline,
         calls=tuple(calls),
-        optional=tuple(MaybeMissing(part.paths, part.calls) for part in plan.optionals),
-        worst_calls=sum(call.attempts for call in calls),
-        worst_seconds=min(deadline, max(ends.values(), default=0.0)),
+        optional=tuple(MaybeMissing(part.paths, order.calls_of(part.steps)) for part in plan.optionals),
+        worst_calls=_worst_calls(calls, profile.max_calls),
+        worst_seconds=min(profile.deadline, max(ends.values(), default=0.0)),
         headers=plan.headers,
         notes=plan.notes,
     )
 
 
-def _call(call: PlannedCall, policies: Policies, steps: dict[int, int]) -> ExplainedCall:
-    operation = call.operation
-    steps[call.number] = 1 + max((steps[number] for number in call.needs.settled), default=0)
-    is_repeated = policies.retry is not None and operation.method in REPEATED
+def _worst_calls(calls: Sequence[ExplainedCall], most: int) -> int:
+    single = [call.attempts for call in calls if not call.is_joined]
+    joined = max((call.attempts for call in calls if call.is_joined), default=0)
+    return sum(single[:most]) + joined * max(most - len(single), 0)
+
+
+class _CallOrder:
+    """Which calls come before which, where decisions and loops stand between them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._steps = plan.steps
+        self._places: dict[int, int] = {}
+
+    def before(self, call: PlannedCall) -> frozenset[int]:
+        """Return the calls that are over before this one starts."""
+        return frozenset({*self.needed(call), *self.calls_of(call.needs.soft)})
+
+    def needed(self, call: PlannedCall) -> tuple[int, ...]:
+        """Return the calls that have succeeded before this one starts."""
+        outer = (self._steps[number].needs.settled for number in call.within)
+        return tuple(n for n in self.calls_of(call.needs.hard.union(*outer)) if n < call.number)
+
+    def calls_of(self, steps: Iterable[int]) -> tuple[int, ...]:
+        """Return the calls among steps, and those inside of decisions and loops among them."""
+        found: set[int] = set()
+        for step in map(self._steps.__getitem__, steps):
+            match step:
+                case Loop():
+                    found.update(self.calls_of(step.body.settled))
+                case Decision() | Alternatives():
+                    inner = (branch.settled for branch in step.branches)
+                    found.update(self.calls_of(step.needs.settled.union(*inner)))
+                case _:
+                    found.add(step.number)
+        return tuple(sorted(found))
+
+    def place(self, call: PlannedCall) -> int:
+        """Return how many calls at least, with this one, come one after another; calls are asked about in order."""
+        self._places[call.number] = 1 + max((self._places[number] for number in self.before(call)), default=0)
+        return self._places[call.number]
+
+    def is_conditional(self, call: PlannedCall) -> bool:
+        """Say whether it depends on a decision that a call is made."""
+        return any(not isinstance(self._steps[number], Loop) for number in call.within)
+
+
+def _call(call: PlannedCall, policies: Policies, order: _CallOrder) -> ExplainedCall:
+    operation, after = call.operation, order.needed(call)
+    batch = call.batch.operation if call.batch else None
     return ExplainedCall(
         number=call.number,
         name=operation.full_name,
         upstream=operation.owner.name if operation.owner else "",
-        request=f"{operation.method} {operation.path}",
-        step=steps[call.number],
-        after=tuple(sorted(call.needs.hard)),
-        after_settled=tuple(sorted(call.needs.soft - call.needs.hard)),
+        request=f"{(batch or operation).method} {(batch or operation).path}",
+        step=order.place(call),
+        after=after,
+        after_settled=tuple(sorted(order.before(call) - {*after})),
         is_required=call.is_required,
+        is_write=not operation.is_read,
+        is_conditional=order.is_conditional(call),
+        is_joined=call.depth > 0,
+        batch=batch.full_name if batch else "",
+        batch_size=call.batch.max_size if call.batch else 1,
         decodes=call.decoder.fields,
-        attempts=policies.retry.attempts if policies.retry and is_repeated else 1,
+        # A write is sent with an `Idempotency-Key`, and may be tried again as a read may.
+        attempts=policies.retry.attempts if policies.retry else 1,
         seconds=policies.timeout.total if policies.timeout else None,
     )
 

@@ -40,3 +40,8 @@ def spread(opening: str, codes: Sequence[str], closing: str, *, between: str) ->
         return line
     mark = between.rstrip()
     return "\n".join([opening, *(textwrap.indent(code + mark, "    ") for code in codes), closing])
+
+
+def unpacked(item: int, frame: str) -> str:
+    """Return the line that takes a frame apart."""
+    return f"v{item}, f{item}, i{item} = {frame}.v, {frame}.f, {frame}.item"

@@ -11,42 +11,14 @@ from bff.declare._graph import Node
 from bff.declare._operation import Operation
 from bff.declare._tracing import Traced, trace
 from bff.plan._asking import may_break
-from bff.plan._codecs import Decoder, build_decoder
+from bff.plan._assemble import planned_steps
 from bff.plan._demand import demand
-from bff.plan._schedule import Needs, Schedule, schedule
+from bff.plan._missing import OptionalPart, optional_parts
+from bff.plan._order import Writes
+from bff.plan._schedule import Needs, Schedule, Step, schedule
 from bff.plan._shapes import shape_facts
+from bff.plan._steps import PlannedCall, PlannedStep
 from bff.plan._writer import Writer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlannedCall:
-    """
-    One upstream call of a plan.
-
-    It starts once every call in `needs` is settled, and fails where a `hard` one of them has. `inputs` computes its
-    arguments; `is_own` says that they come from this endpoint's own parameters alone.
-    """
-
-    number: int
-    operation: Operation[..., Any]
-    needs: Needs
-    is_required: bool
-    is_own: bool
-    decoder: Decoder
-    inputs: Callable[..., tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class OptionalPart:
-    """
-    Response paths that take a default where one of the calls, by number, fails.
-
-    So they do where the value itself, by the number of its node, is not what it has to be.
-    """
-
-    paths: tuple[str, ...]
-    calls: tuple[int, ...]
-    node: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,20 +26,34 @@ class Plan:
     """
     How an endpoint is answered.
 
-    `answer` computes the answer from what the calls brought, as data ready to be encoded; `dependents` says which
-    calls wait for a call; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
+    `needs` are the steps that have to be over before `answer` computes the answer from their outcomes, as data ready
+    to be encoded; `writes` are those of them that write, by number, in order; `size` is how many of the steps are
+    taken once for a request; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
     functions are kept during a request; `notes` say where pydantic is asked more than it would have to be.
     """
 
     endpoint: Endpoint
-    calls: tuple[PlannedCall, ...]
-    dependents: tuple[tuple[int, ...], ...]
+    steps: tuple[PlannedStep, ...]
+    needs: Needs
+    writes: tuple[int, ...]
+    size: int
     optionals: tuple[OptionalPart, ...]
     headers: tuple[str, ...]
     slots: int
     answer: Callable[..., Any]
     source: str
     notes: tuple[str, ...]
+
+    @property
+    def calls(self) -> tuple[PlannedCall, ...]:
+        """The steps that are calls, in the order of their declaration."""
+        return tuple(step for step in self.steps if isinstance(step, PlannedCall))
+
+    @property
+    def operations(self) -> tuple[Operation[..., Any], ...]:
+        """What may be called: the operations of the calls, and those that stand in for many."""
+        batches = (call.batch.operation for call in self.calls if call.batch)
+        return tuple(dict.fromkeys([*(call.operation for call in self.calls), *batches]))
 
 
 def plan(endpoint: Endpoint) -> Plan:
@@ -77,33 +63,25 @@ def plan(endpoint: Endpoint) -> Plan:
 
 def plan_of(traced: Traced) -> Plan:
     """Return the plan for a graph."""
-    needed = demand(traced)
-    scheduled = schedule(traced, needed)
+    writes = Writes(traced)
+    needed = demand(traced, writes.roots())
+    scheduled = schedule(traced, needed, writes)
     live = [node for node in traced.nodes if node.id in needed]
     shared = _shared(live)
     source, functions = _code(traced, scheduled, shared)
-    calls = tuple(
-        PlannedCall(
-            number,
-            call.operation,
-            scheduled.inputs(number),
-            number in scheduled.required,
-            not any(_has_call(argument) for argument in call.arguments),
-            build_decoder(call.type, needed[call.id]),
-            functions[f"inputs_{number}"],
-        )
-        for number, call in enumerate(scheduled.calls)
-    )
+    steps = planned_steps(scheduled, needed, functions)
     return Plan(
         traced.endpoint,
-        calls,
-        tuple(tuple(call.number for call in calls if number in call.needs.settled) for number in range(len(calls))),
-        tuple(_optionals(traced, scheduled)),
+        steps,
+        scheduled.answer,
+        tuple(scheduled.numbers[node.id] for node in writes.in_block(0)),
+        scheduled.size(None),
+        tuple(optional_parts(traced, scheduled)),
         tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),
         len(shared),
         functions["answer"],
         source,
-        tuple(_notes(live, calls)),
+        tuple(_notes(live, steps)),
     )
 
 
@@ -118,65 +96,45 @@ def _shared(live: Sequence[Node]) -> list[int]:
 def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
     writer = Writer(scheduled, shared)
-    parts = [writer.inputs(number) for number in range(len(scheduled.calls))]
+    parts = [text for step in scheduled.steps for text in _functions_of(step, writer)]
     answer = writer.answer(traced.answer, traced.endpoint.returns)
     endpoint = traced.endpoint
     head = [f"# {endpoint.title}: {endpoint.where}"]
-    head += [f"# v[{number}]: {call.operation.full_name}" for number, call in enumerate(scheduled.calls)]
+    head += [
+        f"# {writer.expressions.outcome(step.node)}: {step.node.operation.full_name}"
+        for step in scheduled.steps
+        if isinstance(step.node, graph.Call)
+    ]
     source = "\n\n\n".join(["\n".join(head), *parts, answer]) + "\n"
     file = f"<bff plan {endpoint.where}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    names = dict(writer.names)
+    names = dict(writer.expressions.names.known)
     exec(compile(source, file, "exec"), names)  # noqa: S102 - the text is ours, made from the graph alone
     return source, {name: value for name, value in names.items() if callable(value)}
 
 
-def _has_call(node: Node) -> bool:
-    return isinstance(node, graph.Call) or any(_has_call(operand) for operand in node.operands)
-
-
-def _optionals(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:
-    """Yield what may be missing, with the paths in the answer that then take a default, in the answer's order."""
-    places: dict[int, dict[str, None]] = {}
-    nodes: dict[int, graph.Optional] = {}
-    for node, path in _places(traced.answer, (), set()):
-        nodes[node.id] = node
-        places.setdefault(node.id, {})[".".join(path) or "*"] = None
-    for number, node in nodes.items():
-        doubtful = scheduled.certain(scheduled.needs[node.value.id].hard) - scheduled.required
-        if doubtful or may_break(node.value):
-            yield OptionalPart(tuple(places[number]), tuple(sorted(doubtful)), number)
-
-
-def _places(
-    node: Node, path: tuple[str, ...], seen: set[tuple[int, tuple[str, ...]]]
-) -> Iterator[tuple[graph.Optional, tuple[str, ...]]]:
-    """Yield every `optional` that a part of the answer is made from, with the path of that part."""
-    if (node.id, path) in seen:
-        return
-    seen.add((node.id, path))
-    match node:
-        case graph.Build():
-            facts = shape_facts(node)
-            for name, value in zip(node.names, node.values, strict=True):
-                yield from _places(value, (*path, facts.keys[name]), seen)
+def _functions_of(step: Step, writer: Writer) -> Iterator[str]:
+    """Yield the texts of the functions that a step runs."""
+    match step.node:
+        case graph.Call():
+            yield writer.inputs(step)
+        case graph.When():
+            yield writer.value(f"decide_{step.number}", step.node.condition, step, step.needs.hard)
         case graph.Each():
-            yield from _places(node.items, path, seen)
-            yield from _places(node.body, (*path, "*"), seen)
-        case graph.Optional():
-            yield node, path
-            yield from _places(node.value, path, seen)
-            yield from _places(node.default, path, seen)
-        case _:
-            for operand in node.operands:
-                yield from _places(operand, path, seen)
+            yield writer.value(f"items_{step.number}", step.node.items, step, step.needs.hard)
+        case graph.Fallback():
+            for number, branch in enumerate(step.node.branches):
+                if may_break(branch):
+                    yield writer.value(f"try_{step.number}_{number}", branch, step, step.inner[number].hard)
+        case _:  # pragma: no cover - every kind of step stands here
+            raise AssertionError(step)
 
 
-def _notes(live: Sequence[Node], calls: Sequence[PlannedCall]) -> Iterator[str]:
+def _notes(live: Sequence[Node], steps: Sequence[PlannedStep]) -> Iterator[str]:
     for node in live:
         if isinstance(node, graph.Build):
             facts = shape_facts(node)
             if facts.reason:
                 yield f"{facts.shape.__name__} is validated by pydantic for every request: {facts.reason}"
-    for call in calls:
+    for call in (step for step in steps if isinstance(step, PlannedCall)):
         yield from (f"{call.operation.full_name}: {reason}" for reason in call.decoder.reasons)

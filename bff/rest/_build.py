@@ -7,9 +7,9 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 
 from bff.declare._endpoint import Endpoint
-from bff.declare._operation import Operation
+from bff.declare._operation import Operation, operations_of
 from bff.declare._profile import TRACING_HEADERS
-from bff.declare._upstream import Upstream, operations_of
+from bff.declare._upstream import Upstream
 from bff.events import Emitter
 from bff.plan._plan import Plan
 from bff.rest._page import Page, Runner
@@ -32,7 +32,7 @@ class Prepared:
         """The operations that the plan calls; an `async def` endpoint may call any of its upstreams'."""
         if self.plan is None:
             return tuple(operation for cls in self.upstreams.values() for operation in operations_of(cls))
-        return tuple(call.operation for call in self.plan.calls)
+        return self.plan.operations
 
     def upstream_classes(self) -> Iterable[type[Upstream]]:
         """Return the upstreams that are called, or may be."""
@@ -74,8 +74,10 @@ def _runner(prepared: Prepared, connected: Mapping[type[Upstream], Upstream]) ->
     if prepared.plan is None:
         instances = {name: connected[cls] for name, cls in prepared.upstreams.items()}
         return Awaited(prepared.endpoint, instances)
-    bindings = [connected[operation.owner].binding(operation) for operation in prepared.operations if operation.owner]
-    return Planned(prepared.plan, bindings)
+    bindings = {
+        operation: connected[operation.owner].binding(operation) for operation in prepared.operations if operation.owner
+    }
+    return Planned(prepared.plan, bindings, max_calls=prepared.endpoint.profile.max_calls)
 
 
 def _manner(prepared: Prepared, dependant: Dependant, forward: Iterable[str]) -> Manner:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias, cast
 
+from bff.declare._exchange import IDEMPOTENCY_KEY
+from bff.declare._operation import Operation
 from bff.declare._scope import RequestScope
 from bff.events import Emitter, RequestFinished
 from bff.execute._run import RequestFailed
@@ -74,7 +76,10 @@ class Page:
         started = asyncio.get_running_loop().time()
         forwarded = {name: headers[name] for name in self.forward if name in headers}
         number = request_id(headers.get(_REQUEST_ID))
-        return RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
+        scope = RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
+        if not self.manner.is_read:
+            scope.writes.base = headers.get(IDEMPOTENCY_KEY, "")
+        return scope
 
     async def reply(
         self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
@@ -93,7 +98,9 @@ class Page:
         try:
             made = await self._watched(receive, params, scope)
         except RequestFailed as failed:
-            return failure(problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=_facts(failed)))
+            facts = _facts(failed)
+            problem = problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=facts)
+            return failure(replace(problem, committed=tuple(map(_name, scope.committed))))
         body = made.value if isinstance(made.value, bytes) else encode(made.value)
         return success(
             body,
@@ -151,6 +158,10 @@ class Page:
                 request_id=scope.request_id,
             )
         )
+
+
+def _name(operation: Operation[..., Any]) -> str:
+    return f"{operation.owner.name}.{operation.name}" if operation.owner else operation.name
 
 
 def _facts(failed: RequestFailed) -> CallFacts:

@@ -48,6 +48,11 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = MappingProxyType(
             "cause": {"type": "string", "description": "One token for programs, as in BFF-Partial."},
             "upstream": {"type": "string", "description": "The service that failed, where this client may know it."},
             "operation": {"type": "string", "description": "The operation that failed, where this client may know it."},
+            "committed": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "What was written before it failed, in order; it is not undone.",
+            },
         },
     }
 )
@@ -70,7 +75,11 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetails:
-    """One problem document; `retry_after` is for the header `Retry-After`, in whole seconds."""
+    """
+    One problem document; `retry_after` is for the header `Retry-After`, in whole seconds.
+
+    `committed` are the writes that were done before it came to this, as `upstream.operation`.
+    """
 
     status: int
     cause: str
@@ -80,6 +89,7 @@ class ProblemDetails:
     upstream: str = ""
     operation: str = ""
     retry_after: int | None = None
+    committed: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -88,7 +98,7 @@ class ProblemDetails:
 
     def body(self) -> bytes:
         """Return the document as JSON, its media type being `PROBLEM_MEDIA_TYPE`."""
-        document: dict[str, str | int] = {
+        document: dict[str, str | int | tuple[str, ...]] = {
             "type": self.type,
             "title": self.title,
             "status": self.status,
@@ -98,6 +108,8 @@ class ProblemDetails:
         }
         names = {"upstream": self.upstream, "operation": self.operation}
         document |= {member: name for member, name in names.items() if name}
+        if self.committed:
+            document["committed"] = self.committed
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 

@@ -1,18 +1,17 @@
 """The two ways to run an endpoint: by its plan, or as the coroutine that it is."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from bff.ambassador._timer import Alarm
 from bff.declare._endpoint import Endpoint
-from bff.declare._exchange import Binding
 from bff.declare._scope import RequestScope, entered
 from bff.declare._upstream import Upstream
 from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
-from bff.execute._run import RequestFailed, run
+from bff.execute._run import Bindings, RequestFailed, run
 from bff.plan._plan import Plan
 from bff.rest._page import Produced
 
@@ -20,13 +19,14 @@ from bff.rest._page import Produced
 class Planned:
     """Runs a traced endpoint by its plan."""
 
-    def __init__(self, plan: Plan, bindings: Sequence[Binding]) -> None:
+    def __init__(self, plan: Plan, bindings: Bindings, *, max_calls: int) -> None:
         self._plan = plan
         self._bindings = bindings
+        self._max_calls = max_calls
 
     async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
         """Return the answer as data."""
-        outcome = await run(self._plan, self._bindings, params, scope)
+        outcome = await run(self._plan, self._bindings, params, scope, max_calls=self._max_calls)
         return Produced(outcome.value, outcome.missing)
 
 

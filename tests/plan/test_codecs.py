@@ -136,7 +136,7 @@ def test_equal_reads_are_one_call_and_unneeded_ones_none() -> None:
 
 def test_a_plan_is_frozen() -> None:
     with pytest.raises(AttributeError):
-        planned(lambda: Store.product(7).name).calls = ()  # type: ignore[misc]
+        planned(lambda: Store.product(7).name).steps = ()  # type: ignore[misc]
 
 
 # Contracts that are decoded in full, and why

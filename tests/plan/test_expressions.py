@@ -29,9 +29,10 @@ from bff.declare._endpoint import Endpoint, Route
 from bff.declare._graph import Node
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
-from bff.declare._tracing import Traced
+from bff.declare._tracing import Order, Traced
 from bff.declare._types import is_nullable
 from bff.plan._demand import demand
+from bff.plan._order import Writes
 from bff.plan._plan import Plan, plan_of
 from bff.plan._schedule import schedule
 
@@ -232,7 +233,7 @@ def a_plan(draw: Draw) -> tuple[Traced, Plan]:
         answer = lift([chosen(draw, pool) for _ in range(draw(st.integers(1, 3)))])
     function = a_plan
     endpoint = Endpoint(ClientProfile, "page", function, Route("GET", "/page", {}), (), list[object])
-    traced = Traced(endpoint, tuple(written.nodes), answer)
+    traced = Traced(endpoint, tuple(written.nodes), answer, Order.of(written))
     return traced, plan_of(traced)
 
 
@@ -271,8 +272,9 @@ def test_generated_code_computes_what_the_graph_says(data: st.DataObject) -> Non
     failures: list[Any] = [None] * len(made.calls)
     brought = (values, failures, params, SimpleNamespace(), [UNSET] * made.slots)
     reference = Interpreter({}, set(), params)
-    for number, node in enumerate(schedule(traced, demand(traced)).calls):
-        planned = made.calls[number]
+    steps = schedule(traced, demand(traced), Writes(traced)).calls
+    for number, (planned, step) in enumerate(zip(made.calls, steps, strict=True)):
+        node = cast("graph.Call", step.node)
         is_cut = any(failures[other] is not None for other in planned.needs.hard)
         if is_cut or (not planned.is_required and data.draw(st.booleans())):
             failures[number] = TimeoutError()

@@ -1,0 +1,68 @@
+"""What is known of the steps of a request, or of one item of a list in it, and who waits for them."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from bff.errors import ContractViolation, RejectedError, UpstreamError
+from bff.plan._steps import PlannedCall
+
+NEW: Final = 0
+BEGUN: Final = 1
+SETTLED: Final = 2
+
+
+class Failure(NamedTuple):
+    """Why a step has no value, and the call that is to blame; `None` where the answer breaks a promise of its own."""
+
+    error: UpstreamError | RejectedError
+    call: PlannedCall | None
+
+
+class Gate:
+    """Lets something happen once everything that it was told of is over."""
+
+    __slots__ = ("_left", "_then")
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._left = 1
+        self._then = then
+
+    def hold(self) -> None:
+        """Wait for one more thing."""
+        self._left += 1
+
+    def release(self) -> None:
+        """One thing is over; once also to be called when there is nothing more to hold for."""
+        self._left -= 1
+        if self._left == 0:
+            self._then()
+
+
+class Frame:
+    """
+    The outcomes of the steps that are taken once for a request, or once for an item of a list.
+
+    `v` holds values and `f` failures, both by the index of a step; a frame that is inside another one sees its
+    outcomes through `outer`. `broken` holds optional values of the item that break a promise of their own, by node.
+    """
+
+    __slots__ = ("broken", "depth", "f", "index", "item", "outer", "state", "v", "waiting")
+
+    def __init__(self, size: int, *, item: Any = None, index: int = 0, outer: "Frame | None" = None) -> None:
+        self.item = item
+        self.index = index
+        self.outer = outer
+        self.depth: int = 0 if outer is None else outer.depth + 1
+        self.v: list[Any] = [None] * size
+        self.f: list[Failure | None] = [None] * size
+        self.state = [NEW] * size
+        self.waiting: list[list[Gate]] = [[] for _ in range(size)]
+        self.broken: dict[int, ContractViolation] = {}
+
+    def at(self, depth: int) -> "Frame":
+        """Return the frame around this one in which steps of a depth have their outcomes."""
+        frame = self
+        while frame.depth > depth:
+            assert frame.outer is not None
+            frame = frame.outer
+        return frame

@@ -1,0 +1,81 @@
+"""Ask once what many items ask for: equal calls are one, and those that have a batch wait to go together."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bff.errors import UpstreamStatus
+from bff.execute._frame import Failure, Frame
+from bff.plan._steps import Batch, PlannedCall
+
+_NOT_FOUND = 404
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """The items that ask for the same; `outcome` is what came of it, once it is there."""
+
+    values: tuple[Any, ...]
+    frames: list[Frame]
+    outcome: tuple[Any, Failure | None] | None = None
+
+
+@dataclass(slots=True)
+class Joins:
+    """The groups of one request, by step, and those that have not been asked for yet."""
+
+    _groups: dict[tuple[int, object], Group] = field(default_factory=dict[tuple[int, object], Group])
+    queued: dict[PlannedCall, list[Group]] = field(default_factory=dict[PlannedCall, list[Group]])
+
+    def group(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...]) -> tuple[Group, bool]:
+        """Return the group that an item belongs to, and whether it is a new one."""
+        key = (call.number, _key(values))
+        group = self._groups.get(key)
+        if group is not None:
+            group.frames.append(frame)
+            return group, False
+        group = self._groups[key] = Group(values, [frame])
+        return group, True
+
+    def queue(self, call: PlannedCall, group: Group) -> None:
+        """Keep a group until all that can ask has asked."""
+        self.queued.setdefault(call, []).append(group)
+
+
+def _key(values: tuple[Any, ...]) -> object:
+    """Return what makes calls equal; what cannot be compared quickly is equal to itself alone."""
+    try:
+        hash(values)
+    except TypeError:
+        return object()
+    return values
+
+
+def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Group], tuple[Any, ...]]]:
+    """Yield groups that one request answers, with its arguments."""
+    for first in range(0, len(groups), batch.max_size):
+        chunk = groups[first : first + batch.max_size]
+        arguments = [*batch.rest]
+        arguments[batch.at] = [group.values[0] for group in chunk]
+        yield chunk, tuple(arguments)
+
+
+def shared_out(
+    chunk: Sequence[Group], call: PlannedCall, answer: Sequence[Any] | None, failure: Failure | None
+) -> Iterator[tuple[Group, Any, Failure | None]]:
+    """Yield what each group gets of the answer to a batch: its item, or that there is none."""
+    key: Callable[[Any], object] = call.batch.key if call.batch else _key
+    found = {key(item): item for item in answer or ()}
+    for group in chunk:
+        if failure is None and group.values[0] not in found:
+            yield group, None, Failure(_missing(call), call)
+        else:
+            yield group, found.get(group.values[0]), failure
+
+
+def _missing(call: PlannedCall) -> UpstreamStatus:
+    operation = call.operation
+    upstream = operation.owner.name if operation.owner else ""
+    return UpstreamStatus(
+        "it is not among the items of the batch", status=_NOT_FOUND, upstream=upstream, operation=operation.name
+    )

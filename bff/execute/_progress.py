@@ -1,0 +1,188 @@
+"""Keep track of the steps of one request: what is settled, what waits for what, what may begin."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from bff._unset import UNSET
+from bff.declare._scope import RequestScope
+from bff.errors import ContractViolation, RejectedError, UpstreamError
+from bff.execute._frame import BEGUN, NEW, SETTLED, Failure, Frame, Gate
+from bff.plan._plan import Plan
+from bff.plan._schedule import Needs
+from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
+
+
+class Caller(Protocol):
+    """Makes the calls that a request comes to, and does what cannot be done at once."""
+
+    def call(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...], /) -> None:
+        """Make a call, and settle it when it is answered."""
+        ...
+
+    def later(self, action: Callable[[], None], /) -> None:
+        """Do something soon, but not now."""
+        ...
+
+    def over(self, error: "Failure | Exception | None", /) -> None:
+        """The answer can be given, or why there will be none."""
+        ...
+
+
+class Progress:
+    """
+    The steps of one request.
+
+    Synchronous: it waits for nothing itself; whoever makes the calls tells it how they went. `busy` counts, by number
+    of a step, how often it is under way, loops that write among them.
+    """
+
+    __slots__ = ("_arguments", "_caller", "_plan", "busy", "is_over", "root")
+
+    def __init__(self, plan: Plan, params: Mapping[str, Any], scope: RequestScope, caller: Caller) -> None:
+        self._plan = plan
+        self._caller = caller
+        self.root = root = Frame(plan.size)
+        slots: list[Any] = [UNSET] * plan.slots
+        self._arguments = (root.v, root.f, params, scope, slots)
+        self.busy = [0] * len(plan.steps)
+        self.is_over = False
+
+    def begin(self) -> None:
+        """Begin everything that the answer needs."""
+        self._await(self._plan.needs.settled, self.root, self.finish)
+
+    def await_writes(self) -> None:
+        """Have done with the request once every write is over."""
+        self._await(self._plan.writes, self.root, self.finish)
+
+    def answer(self) -> Any:
+        """Return the answer; raises `ContractViolation` where it breaks a promise of its own."""
+        return self._plan.answer(*self._arguments)
+
+    def settle(self, step: PlannedStep, frame: Frame, value: Any, failure: Failure | None = None) -> None:
+        """Take the outcome of a step into account: whatever waits for it may go on."""
+        if self.is_over:
+            return
+        index = step.index
+        frame.v[index], frame.f[index], frame.state[index] = value, failure, SETTLED
+        if failure is not None and step.is_required:
+            self.finish(failure)
+            return
+        waiting, frame.waiting[index] = frame.waiting[index], []
+        for gate in waiting:
+            gate.release()
+
+    def finish(self, error: Failure | Exception | None = None) -> None:
+        """End the request: what is still under way does not matter any more."""
+        if not self.is_over:
+            self.is_over = True
+            self._caller.over(error)
+
+    def _await(self, numbers: Iterable[int], frame: Frame, then: Callable[[], None]) -> None:
+        """Begin these steps, unless they have begun, and do something once they are settled."""
+        gate = Gate(then)
+        self._require(numbers, frame, gate)
+        gate.release()
+
+    def _require(self, numbers: Iterable[int], frame: Frame, gate: Gate) -> None:
+        for number in numbers:
+            step = self._plan.steps[number]
+            at = frame.at(step.depth)
+            if at.state[step.index] == SETTLED:
+                continue
+            gate.hold()
+            at.waiting[step.index].append(gate)
+            if at.state[step.index] == NEW:
+                at.state[step.index] = BEGUN
+                if step.needs.hard or step.needs.soft:
+                    self._await(step.needs.settled, at, partial(self._ready, step, at))
+                else:
+                    self._ready(step, at)
+
+    def _ready(self, step: PlannedStep, frame: Frame) -> None:
+        """Take a step whose inputs are there; what nobody foresaw ends the request."""
+        if self.is_over:
+            return
+        failure = self._failure(step.needs, frame)
+        if failure is not None:
+            self.settle(step, frame, None, failure)
+            return
+        call = step if isinstance(step, PlannedCall) else None
+        try:
+            if call is not None:
+                self._caller.call(call, frame, self._apply(call.inputs, frame))
+            elif isinstance(step, Decision):
+                self._decide(step, frame)
+            elif isinstance(step, Alternatives):
+                self._try(step, frame, 0)
+            elif isinstance(step, Loop):
+                self._loop(step, frame)
+        except (UpstreamError, RejectedError) as error:
+            self.settle(step, frame, None, Failure(error, call))
+        except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
+            self.finish(error)
+
+    def _failure(self, needs: Needs, frame: Frame) -> Failure | None:
+        """Return the first failure among the steps that have to have succeeded."""
+        for number in sorted(needs.hard):
+            step = self._plan.steps[number]
+            failure = frame.at(step.depth).f[step.index]
+            if failure is not None:
+                return failure
+        return None
+
+    def _apply(self, function: Callable[..., Any], frame: Frame) -> Any:
+        return function(*self._arguments) if frame.outer is None else function(frame, *self._arguments)
+
+    def _decide(self, step: Decision, frame: Frame) -> None:
+        is_first = bool(self._apply(step.test, frame))
+        needs = step.branches[0 if is_first else 1]
+        self._await(needs.settled, frame, lambda: self.settle(step, frame, is_first, self._failure(needs, frame)))
+
+    def _try(self, step: Alternatives, frame: Frame, number: int) -> None:
+        """Take one alternative, and the next where it fails."""
+        self._await(step.branches[number].settled, frame, partial(self._tried, step, frame, number))
+
+    def _tried(self, step: Alternatives, frame: Frame, number: int) -> None:
+        failure, check = self._failure(step.branches[number], frame), step.checks[number]
+        if failure is None and check is not None:
+            try:
+                self._apply(check, frame)
+            except ContractViolation as error:
+                failure = Failure(error, None)
+            except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
+                self.finish(error)
+        if failure is not None and number + 1 < len(step.branches):
+            self._try(step, frame, number + 1)
+        else:
+            self.settle(step, frame, number, failure)
+
+    def _loop(self, step: Loop, frame: Frame) -> None:
+        items = self._apply(step.items, frame)
+        if items is None:
+            self.settle(step, frame, None)
+            return
+        frames = [Frame(step.size, item=item, index=index, outer=frame) for index, item in enumerate(items)]
+        if step.is_sequential:
+            self.busy[step.number] += 1
+            self._next(step, frame, frames, 0)
+            return
+        gate = Gate(lambda: self._looped(step, frame, frames))
+        for inner in frames:
+            self._require(step.body.settled, inner, gate)
+        gate.release()
+
+    def _next(self, step: Loop, frame: Frame, frames: Sequence[Frame], at: int) -> None:
+        """Take one item after another; the first that fails is the last."""
+        if at == len(frames) or (at > 0 and self._failure(step.body, frames[at - 1]) is not None):
+            self.busy[step.number] -= 1
+            self._looped(step, frame, frames[:at])
+            return
+        # Not at once: a long list of items without calls would nest as deep.
+        following = partial(self._next, step, frame, frames, at + 1)
+        self._await(step.body.settled, frames[at], lambda: self._caller.later(following))
+
+    def _looped(self, step: Loop, frame: Frame, frames: Sequence[Frame]) -> None:
+        failures = (self._failure(step.body, inner) for inner in frames)
+        self.settle(step, frame, frames, next((failure for failure in failures if failure), None))

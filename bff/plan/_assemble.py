@@ -1,0 +1,97 @@
+"""Put the steps of a schedule together with the functions that were written for them."""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from bff.declare import _graph as graph
+from bff.declare._batch import batch_for
+from bff.declare._graph import Node
+from bff.plan._codecs import build_decoder
+from bff.plan._demand import Demand
+from bff.plan._schedule import Schedule, Step
+from bff.plan._steps import Alternatives, Batch, Decision, Loop, PlannedCall, PlannedStep
+
+_Functions = Mapping[str, Callable[..., Any]]
+
+
+def planned_steps(scheduled: Schedule, needed: Mapping[int, Demand], functions: _Functions) -> tuple[PlannedStep, ...]:
+    """Return the steps of a plan; `functions` are those that were written for it, by name."""
+    required, strict, at_once = scheduled.required, scheduled.strict, scheduled.at_once
+
+    def planned(step: Step) -> PlannedStep:
+        common: dict[str, Any] = {
+            "number": step.number,
+            "index": step.index,
+            "depth": len([*scheduled.around(step.region)]),
+            "needs": step.needs,
+            "is_required": step.number in required,
+            "within": () if step.number in at_once else scheduled.containers(step.number),
+        }
+        match step.node:
+            case graph.Call():
+                is_optional = step.number not in strict
+                return _call(step, step.node, scheduled, needed, functions, {**common, "is_optional": is_optional})
+            case graph.When():
+                return Decision(**common, test=functions[f"decide_{step.number}"], branches=step.inner)
+            case graph.Fallback():
+                checks = tuple(functions.get(f"try_{step.number}_{n}") for n in range(len(step.inner)))
+                return Alternatives(**common, branches=step.inner, checks=checks)
+            case graph.Each():
+                return Loop(
+                    **common,
+                    items=functions[f"items_{step.number}"],
+                    body=step.inner[0],
+                    size=scheduled.size(step.node.item.id),
+                    is_sequential=step.node.is_sequential,
+                )
+            case _:  # pragma: no cover - every kind of step stands here
+                raise AssertionError(step)
+
+    return tuple(map(planned, scheduled.steps))
+
+
+def _call(
+    step: Step,
+    call: graph.Call,
+    scheduled: Schedule,
+    needed: Mapping[int, Demand],
+    functions: _Functions,
+    common: dict[str, Any],
+) -> PlannedCall:
+    is_joined = step.region is not None and call.operation.is_read and not scheduled.is_sequential(step.region)
+    batch = _batch(call, needed[call.id]) if is_joined else None
+    return PlannedCall(
+        **common,
+        operation=call.operation,
+        decoder=build_decoder(call.type, needed[call.id]),
+        inputs=functions[f"inputs_{step.number}"],
+        is_own=not any(map(_has_call, call.arguments)),
+        is_joined=is_joined,
+        batch=batch,
+        influences=tuple(sorted(scheduled.influences(step.number))) if batch else (),
+    )
+
+
+def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
+    found = batch_for(call.operation)
+    if found is None:
+        return None
+    item = Demand()
+    item.merge(wanted)
+    item.merge(Demand(fields={found.key: Demand(is_whole=True)}))
+    return Batch(
+        operation=found.operation,
+        at=found.at,
+        rest=found.rest,
+        key=attrgetter(found.key),
+        max_size=found.operation.options.max_size,
+        decoder=build_decoder(found.operation.returns, Demand(items=item)),
+    )
+
+
+def _has_call(node: Node) -> bool:
+    """Say whether a call stands behind a value, or behind the list that it is an item of."""
+    if isinstance(node, graph.Item):
+        return _has_call(node.items)
+    return isinstance(node, graph.Call) or any(map(_has_call, node.operands))
