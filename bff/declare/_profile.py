@@ -43,7 +43,6 @@ NOT_SERVED = (
     "header",
     "host",
     "identify",
-    "max_calls",
     "max_items",
     "max_request_body",
     "naming",
@@ -53,7 +52,7 @@ NOT_SERVED = (
 )
 """Settings of the contract that this version does not know: to ignore one would be to break a promise silently."""
 
-SETTINGS = ("name", "prefix", "deadline", "forward_headers", "expose")
+SETTINGS = ("name", "prefix", "deadline", "forward_headers", "expose", "max_calls")
 
 
 def endpoints_of(profile: type[Profile]) -> tuple[list[Endpoint], list[Problem]]:
@@ -118,10 +117,16 @@ def _is_flag(value: object) -> str:
     return "" if isinstance(value, bool) else "set it to True or False"
 
 
+def _is_count(value: object) -> str:
+    is_right = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return "" if is_right else "set it to a whole number, at least 1"
+
+
 _CHECKS: dict[str, Callable[[object], str]] = {
     "name": _is_name,
     "prefix": _is_prefix,
     "deadline": _is_deadline,
     "forward_headers": _is_names,
     "expose": _is_flag,
+    "max_calls": _is_count,
 }

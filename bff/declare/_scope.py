@@ -42,7 +42,7 @@ class Writes:
     The writes of a request; `sent` counts those that went out, or may have.
 
     Each gets an `Idempotency-Key` of its own, made of `base`, the operation and how often that was called before: a
-    client that asks again with the key that it gave has every write sent with the same key as the first time.
+    client that asks the same again with the key that it gave has every write sent with the same key as the first time.
     """
 
     base: str = ""

@@ -78,7 +78,8 @@ class Page:
         number = request_id(headers.get(_REQUEST_ID))
         scope = RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
         if not self.manner.is_read:
-            scope.writes.base = headers.get(IDEMPOTENCY_KEY, "")
+            given = headers.get(IDEMPOTENCY_KEY)
+            scope.writes.base = f"{given} {self.method} {asgi['path']}" if given else ""
         return scope
 
     async def reply(

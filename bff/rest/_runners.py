@@ -1,7 +1,8 @@
 """The two ways to run an endpoint: by its plan, or as the coroutine that it is."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -38,6 +39,7 @@ class Awaited:
         self._profile = endpoint.profile()
         self._upstreams = upstreams
         self._adapter = TypeAdapter[Any](endpoint.returns)
+        self._is_read = endpoint.route.method == "GET"
 
     async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
         """Return the answer as JSON; raises pydantic's `ValidationError` where it is not what was declared."""
@@ -48,8 +50,9 @@ class Awaited:
 
     async def _timed(self, params: Mapping[str, Any], scope: RequestScope) -> Any:
         alarm = Alarm(asyncio.get_running_loop(), scope.deadline, is_callers=True)
+        running = self._function(self._profile, **params, **self._upstreams)
         try:
-            value = await self._function(self._profile, **params, **self._upstreams)
+            value = await (running if self._is_read else _to_its_end(running, alarm, scope))
         except asyncio.CancelledError as error:
             if alarm.stop():
                 late = DeadlineExceeded("the request's deadline passed", upstream="request")
@@ -63,6 +66,20 @@ class Awaited:
             raise
         alarm.stop()
         return value
+
+
+async def _to_its_end(running: Coroutine[Any, Any, Any], alarm: Alarm, scope: RequestScope) -> Any:
+    """Await an endpoint that may write: once it has, only its deadline cuts it off, and not a client that leaves."""
+    task = asyncio.create_task(running)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while scope.has_written and not (task.done() or alarm.rang):
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _failed(error: UpstreamError | RejectedError, params: Mapping[str, Any], scope: RequestScope) -> RequestFailed:
