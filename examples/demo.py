@@ -18,7 +18,7 @@ from rich.text import Text
 
 from examples._processes import Server, ServerError, free_port, running
 
-UPSTREAMS = {"catalog": 9001, "reviews": 9002, "inventory": 9003}
+UPSTREAMS = {"catalog": 9001, "reviews": 9002, "inventory": 9003, "orders": 9004}
 CLIENTS = {"web": 8001, "mobile": 8002, "iot": 8003}
 LATENCY = "0.02"  # seconds that every upstream answer takes, so that the timings mean something
 PRODUCT = "/products/7"
@@ -120,7 +120,7 @@ async def demonstrate(demo: Demo) -> None:
 
 
 def servers(upstreams: Mapping[str, int], clients: Mapping[str, int]) -> list[Server]:
-    """Return the child processes: the three services in one, and a process for each BFF."""
+    """Return the child processes: the four services in one, and a process for each BFF."""
     shop = Server(
         name="upstreams",
         module="examples.upstreams",
@@ -178,8 +178,8 @@ async def run(console: Console, *, once: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0, trust_env=False))
         if not console.is_terminal:
-            console.print("Starting three services and three BFFs ...")
-        with console.status("Starting three services and three BFFs ..."):
+            console.print("Starting four services and three BFFs ...")
+        with console.status("Starting four services and three BFFs ..."):
             await stack.enter_async_context(running(servers(upstreams, clients)))
         demo = Demo(
             {name: local(port) for name, port in upstreams.items()},
