@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from examples._processes import Server, free_port, running
 
@@ -32,7 +34,7 @@ from typing import Annotated, Protocol
 import httpx
 import pytest
 from fastapi import Cookie, Depends, FastAPI, Header, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from bff import *
 from bff.ambassador import *
 from examples.services import *
@@ -120,6 +122,22 @@ def test_the_code_of_a_page_runs(
     path = write(page, tmp_path, ports)
     code = compile(path.read_text(), path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     asyncio.run(execute(code, module))
+
+
+def test_the_migrated_page_answers_as_the_one_by_hand_did(
+    tmp_path: Path, ports: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)
+    path = write("migrate-from-fastapi-httpx", tmp_path, ports)
+    exec(compile(path.read_text(), path, "exec"), vars(module))
+
+    async def answers(app: FastAPI) -> list[object]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+            return [(await client.get(f"/products/{number}")).raise_for_status().json() for number in (1, 7, 42, 250)]
+
+    assert asyncio.run(answers(module.by_hand)) == asyncio.run(answers(module.app))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
