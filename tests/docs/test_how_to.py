@@ -24,6 +24,8 @@ HOW_TO = ROOT / "docs" / "how-to"
 PAGES = sorted(path.stem for path in HOW_TO.glob("*.md") if "```python" in path.read_text())
 UPSTREAMS = {"catalog": 9001, "reviews": 9002, "inventory": 9003, "orders": 9004}
 APP = 8000
+MIGRATION = "migrate-from-fastapi-httpx"
+MEASURED = ROOT / "docs" / "explanation" / "performance.md"
 
 # Pages that show a part of an app leave out what any app begins with.
 PRELUDE = """\
@@ -129,7 +131,7 @@ def test_the_migrated_page_answers_as_the_one_by_hand_did(
 ) -> None:
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)
-    path = write("migrate-from-fastapi-httpx", tmp_path, ports)
+    path = write(MIGRATION, tmp_path, ports)
     exec(compile(path.read_text(), path, "exec"), vars(module))
 
     async def answers(app: FastAPI) -> list[object]:
@@ -138,6 +140,14 @@ def test_the_migrated_page_answers_as_the_one_by_hand_did(
             return [(await client.get(f"/products/{number}")).raise_for_status().json() for number in (1, 7, 42, 250)]
 
     assert asyncio.run(answers(module.by_hand)) == asyncio.run(answers(module.app))
+
+
+def test_the_figures_of_the_migrated_page_are_those_that_were_measured() -> None:
+    """Every row of the table is in the page that tells how its figures came about."""
+    rows = re.findall(r"^\| (.+?) \| (\d+) µs \| (\d+) µs \|$", (HOW_TO / f"{MIGRATION}.md").read_text(), re.MULTILINE)
+    measured = re.findall(r"^\| (.+?) \| (\d+) µs.*? \| (\d+) µs.*? \|$", MEASURED.read_text(), re.MULTILINE)
+    assert 3 == len(rows)
+    assert set(rows) <= {(name.removesuffix(", no resilience"), *figures) for name, *figures in measured}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
