@@ -1,1 +1,1 @@
-"""Three BFFs over the same three services, and the services."""
+"""Three BFFs over the same four services, and the services."""

@@ -1,8 +1,9 @@
-"""Show what each client gets for the same product, with everything up and with one service dark."""
+"""Show what each client gets: a product, with everything up and with one service dark, a list, and an order."""
 
 import argparse
 import asyncio
 import contextlib
+import json
 import signal
 import time
 from collections.abc import Mapping
@@ -18,12 +19,35 @@ from rich.text import Text
 
 from examples._processes import Server, ServerError, free_port, running
 
-UPSTREAMS = {"catalog": 9001, "reviews": 9002, "inventory": 9003}
+UPSTREAMS = {"catalog": 9001, "reviews": 9002, "inventory": 9003, "orders": 9004}
 CLIENTS = {"web": 8001, "mobile": 8002, "iot": 8003}
 LATENCY = "0.02"  # seconds that every upstream answer takes, so that the timings mean something
-PRODUCT = "/products/7"
 
 JSONValue: TypeAlias = "dict[str, JSONValue] | list[JSONValue] | str | float | bool | None"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a client asks; with a `body` it is a POST, with a `key` one that may come again."""
+
+    path: str
+    body: JSONValue = None
+    key: str = ""
+
+    @property
+    def method(self) -> str:
+        """Return the method of HTTP."""
+        return "GET" if self.body is None else "POST"
+
+
+PRODUCT = Question("/products/7")
+LISTS = {
+    "web": Question("/products?limit=4"),
+    "mobile": Question("/products"),
+    "iot": Question("/products?ids=1&ids=2&ids=3"),
+}
+PURCHASE = Question("/orders", {"product_id": 7, "quantity": 2, "card": "visa"}, key="5c7f")
+DECLINED = Question("/orders", {"product_id": 7, "card": "card-declined"}, key="90ae")
 
 
 @dataclass(frozen=True)
@@ -46,12 +70,13 @@ class Demo:
     http: httpx.AsyncClient
     console: Console
 
-    async def ask(self, name: str) -> Seen:
-        """Get the product as one client and count the upstream calls that it took."""
+    async def ask(self, name: str, question: Question = PRODUCT) -> Seen:
+        """Ask as one client and count the upstream calls that it took."""
         before = await self._requests()
-        url = self.clients[name] + PRODUCT
+        url = self.clients[name] + question.path
+        headers = {"idempotency-key": question.key} if question.key else {}
         start = time.perf_counter()
-        response = await self.http.get(url)
+        response = await self.http.request(question.method, url, json=question.body, headers=headers)
         elapsed = time.perf_counter() - start
         after = await self._requests()
         calls = {
@@ -68,9 +93,10 @@ class Demo:
         """Set the knobs of one upstream."""
         (await self.http.put(f"{self.upstreams[upstream]}/_knobs", json=knobs)).raise_for_status()
 
-    async def show(self, title: str) -> None:
-        """Ask as every client and print the answers side by side."""
-        seen = [await self.ask(name) for name in self.clients]
+    async def show(self, title: str, *questions: tuple[str, Question]) -> None:
+        """Ask as the clients named, or each for the product, and print the answers side by side."""
+        asked = questions or [(name, PRODUCT) for name in self.clients]
+        seen = [await self.ask(name, question) for name, question in asked]
         width = max(30, self.console.width // len(seen) - 1)
         self.console.print()
         self.console.rule(title)
@@ -82,7 +108,7 @@ def panel(seen: Seen, *, width: int) -> Panel:
     calls = ", ".join(f"{name} {count}" for name, count in seen.calls.items()) or "none"
     facts = Text.assemble(
         (f"{seen.response.status_code}  {len(seen.response.content):,} bytes  {seen.milliseconds:.0f} ms\n", "bold"),
-        (f"upstream calls: {calls}\n", "dim"),
+        (f"calls: {calls}\n", "dim"),
     )
     partial = seen.response.headers.get("bff-partial")
     if partial:
@@ -110,17 +136,20 @@ def abridged(value: JSONValue, *, longest: int = 60) -> JSONValue:
 
 
 async def demonstrate(demo: Demo) -> None:
-    """Show the product twice: everything up, then without the reviews."""
+    """Show the product with everything up and without the reviews, and orders."""
     for name in demo.clients:
         await demo.ask(name)  # the first request opens connections, which is not the point here
     await demo.show("The same product, three clients")
     await demo.turn("reviews", dark=True)
     await demo.show("The reviews service takes requests and never answers")
     await demo.turn("reviews", latency=float(LATENCY))
+    await demo.show("Lists joined with stock: one call for all items", *LISTS.items())
+    orders = [("web", PURCHASE), ("web", PURCHASE), ("web", DECLINED)]
+    await demo.show("An order, the same once more, and one with a card that is declined", *orders)
 
 
 def servers(upstreams: Mapping[str, int], clients: Mapping[str, int]) -> list[Server]:
-    """Return the child processes: the three services in one, and a process for each BFF."""
+    """Return the child processes: the four services in one, and a process for each BFF."""
     shop = Server(
         name="upstreams",
         module="examples.upstreams",
@@ -158,10 +187,12 @@ def ports(wanted: Mapping[str, int], console: Console) -> dict[str, int]:
 
 def farewell(demo: Demo) -> None:
     """Say where everything is, and how to play with it."""
-    lines = [f"curl -i {base}{PRODUCT}" for base in demo.clients.values()]
+    lines = [f"curl -i {base}{PRODUCT.path}" for base in demo.clients.values()]
+    lines += [f"curl '{demo.clients[name]}{question.path}'" for name, question in LISTS.items()]
     lines += [f"curl '{base}/search?q=kettle'" for base in demo.clients.values()]
-    knobs = f"{demo.upstreams['catalog']}/_knobs"
-    lines.append(f"curl -X PUT {knobs} -H 'content-type: application/json' -d '{{\"error_rate\": 0.3}}'")
+    as_json = "-H 'content-type: application/json' -d"
+    lines.append(f"curl {demo.clients['web']}{PURCHASE.path} {as_json} '{json.dumps(PURCHASE.body)}'")
+    lines.append(f"curl -X PUT {demo.upstreams['catalog']}/_knobs {as_json} '{{\"error_rate\": 0.3}}'")
     demo.console.print("\nAll of it is still running. Ask it yourself, or make a service misbehave:\n")
     for line in lines:
         demo.console.print(f"  {line}", highlight=False, soft_wrap=True)
@@ -178,8 +209,8 @@ async def run(console: Console, *, once: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0, trust_env=False))
         if not console.is_terminal:
-            console.print("Starting three services and three BFFs ...")
-        with console.status("Starting three services and three BFFs ..."):
+            console.print("Starting four services and three BFFs ...")
+        with console.status("Starting four services and three BFFs ..."):
             await stack.enter_async_context(running(servers(upstreams, clients)))
         demo = Demo(
             {name: local(port) for name, port in upstreams.items()},

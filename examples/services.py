@@ -2,20 +2,28 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import BaseModel
 
-from bff import Timeout, Upstream, call
+from bff import Shape, Timeout, Upstream, call
 
 __all__ = [
     "Attribute",
     "Brand",
     "Catalog",
+    "Charge",
     "Found",
     "Image",
     "Inventory",
     "Money",
+    "NewCharge",
+    "NewOrder",
+    "NewReservation",
+    "Order",
+    "Orders",
     "Product",
+    "Reservation",
     "Review",
     "Reviews",
     "Stock",
@@ -93,6 +101,55 @@ class Stock(BaseModel):
     next_delivery: date | None
 
 
+class NewReservation(Shape):
+    """What is to be kept for a customer; a Shape, because an endpoint fills it."""
+
+    sku: str
+    quantity: int
+
+
+class Reservation(BaseModel):
+    """What is kept."""
+
+    id: int
+    sku: str
+    quantity: int
+
+
+class NewOrder(Shape):
+    """What a customer wants to have."""
+
+    sku: str
+    quantity: int
+    unit_price: Money
+    reservation_id: int
+
+
+class Order(BaseModel):
+    """An order, and how far it has come."""
+
+    id: int
+    status: Literal["open", "paid", "confirmed"]
+    sku: str
+    quantity: int
+    total: Money
+
+
+class NewCharge(Shape):
+    """Whose money is to be taken, and for what."""
+
+    order_id: int
+    card: str
+
+
+class Charge(BaseModel):
+    """What was taken."""
+
+    id: int
+    order_id: int
+    amount: Money
+
+
 class Catalog(Upstream):
     """Products, as the catalog team serves them."""
 
@@ -133,3 +190,28 @@ class Inventory(Upstream):
 
     @call.get("/stock", batch_of="stock", key="sku")
     def stocks(self, skus: list[str]) -> list[Stock]: ...
+
+    @call.post("/reservations", errors={409: "sold-out"})
+    def reserve(self, reservation: NewReservation) -> Reservation: ...
+
+    @call.delete("/reservations/{reservation_id}")
+    def release(self, reservation_id: int) -> None: ...
+
+
+class Orders(Upstream):
+    """What is ordered and paid for, as the checkout team serves it."""
+
+    base_url = "http://127.0.0.1:9004"
+    timeout = Timeout(total=1.0, per_try=0.4)
+
+    @call.get("/orders/{order_id}")
+    def order(self, order_id: int) -> Order: ...
+
+    @call.post("/orders")
+    def create(self, order: NewOrder) -> Order: ...
+
+    @call.post("/charges", errors={402: "card-declined", 409: "already-paid"})
+    def charge(self, charge: NewCharge) -> Charge: ...
+
+    @call.post("/orders/{order_id}/confirm", errors={409: "not-paid"})
+    def confirm(self, order_id: int) -> Order: ...

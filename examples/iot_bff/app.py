@@ -1,10 +1,11 @@
 """Shelf displays and other small devices: ids and availability, not a byte more."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated
 
-from bff import BFF, ClientProfile, Shape, derived, each, endpoint, optional
-from examples.services import Catalog, Inventory
+from fastapi import Query
+
+from bff import BFF, ClientProfile, Shape, each, endpoint, optional
+from examples.services import Catalog, Inventory, Product
 
 
 class Availability(Shape):
@@ -12,28 +13,9 @@ class Availability(Shape):
     available: bool | None
 
 
-class Listed(Protocol):
-    @property
-    def id(self) -> int: ...
-    @property
-    def sku(self) -> str: ...
-
-
-class Stocked(Protocol):
-    @property
-    def sku(self) -> str: ...
-    @property
-    def available(self) -> int: ...
-
-
-@derived
-def availability(products: Sequence[Listed], stocks: Sequence[Stocked]) -> list[Availability]:
-    """Match products with their stock; one that the inventory does not say anything about is `None`."""
-    counts = {stock.sku: stock.available for stock in stocks}
-    return [
-        Availability(id=product.id, available=counts[product.sku] > 0 if product.sku in counts else None)
-        for product in products
-    ]
+def availability(product: Product) -> Availability:
+    """Join a product with its stock; where the inventory does not say anything about it, that is `None`."""
+    return Availability.of(product, available=optional(Inventory.stock(product.sku)).available > 0)
 
 
 class Iot(ClientProfile):
@@ -44,15 +26,15 @@ class Iot(ClientProfile):
 
     @endpoint.get("/products/{product_id}")
     def product(self, product_id: int) -> Availability:
-        product = Catalog.product(product_id)
-        stock = optional(Inventory.stock(product.sku))
-        return Availability.of(product, available=stock.available > 0)
+        return availability(Catalog.product(product_id))
+
+    @endpoint.get("/products")
+    def products(self, ids: Annotated[list[int], Query(max_length=50)]) -> list[Availability]:
+        return each(Catalog.products(ids), availability)
 
     @endpoint.get("/search")
     def search(self, q: str) -> list[Availability]:
-        products = Catalog.search(q).items
-        stocks = optional(Inventory.stocks(each(products, lambda product: product.sku)), default=[])
-        return availability(products, stocks)
+        return each(Catalog.search(q).items, availability)
 
 
 app = BFF(Iot)

@@ -1,7 +1,9 @@
 """Phones: a light card with one image that fits the screen."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from fastapi import Query
 
 from bff import BFF, ClientProfile, Shape, derived, each, endpoint, optional
 from examples.services import Catalog, Inventory, Money, Reviews
@@ -19,8 +21,11 @@ class Hit(Shape):
     thumbnail: str | None
 
 
-class ProductCard(Hit):
+class Tile(Hit):
     in_stock: bool | None
+
+
+class ProductCard(Tile):
     reviews: list[ReviewLine]
 
 
@@ -53,6 +58,7 @@ class Mobile(ClientProfile):
     deadline = 0.8
     expose = True
     image_width = 640
+    tiles_shown = 4
 
     @endpoint.get("/products/{product_id}")
     def product(self, product_id: int) -> ProductCard:
@@ -64,6 +70,17 @@ class Mobile(ClientProfile):
             thumbnail=fit(product.images, self.image_width),
             in_stock=stock.available > 0,
             reviews=each(reviews, ReviewLine.of),
+        )
+
+    @endpoint.get("/products")
+    def products(self, offset: Annotated[int, Query(ge=0)] = 0) -> list[Tile]:
+        return each(
+            Catalog.list_products(self.tiles_shown, offset),
+            lambda product: Tile.of(
+                product,
+                thumbnail=fit(product.images, self.image_width),
+                in_stock=optional(Inventory.stock(product.sku)).available > 0,
+            ),
         )
 
     @endpoint.get("/search")

@@ -1,1 +1,1 @@
-"""Three small real HTTP services over one made-up shop: catalog, reviews, inventory."""
+"""Four small real HTTP services over one made-up shop: catalog, reviews, inventory, orders."""

@@ -1,4 +1,4 @@
-"""Run all three services in one process: `python -m examples.upstreams --catalog 9001`."""
+"""Run all four services in one process: `python -m examples.upstreams --catalog 9001`."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import uvicorn
 
-PORTS = {"catalog": 9001, "reviews": 9002, "inventory": 9003}
+PORTS = {"catalog": 9001, "reviews": 9002, "inventory": 9003, "orders": 9004}
 
 
 async def serve(ports: Mapping[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""What the three services have in common: answers with validators, and knobs that make them misbehave."""
+"""What the four services have in common: answers with validators, and knobs that make them misbehave."""
 
 import asyncio
 import os

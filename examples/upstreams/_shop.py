@@ -1,4 +1,4 @@
-"""What the three services agree on: which products there are, and words to describe them with."""
+"""What the services agree on: which products there are, and words to describe them with."""
 
 from random import Random
 

@@ -1,10 +1,25 @@
-"""Browsers: everything about a product, in high resolution."""
+"""Browsers: everything about a product, in high resolution, and a way to buy it."""
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, Field
 
 from bff import BFF, ClientProfile, Shape, derived, each, endpoint, optional, present
-from examples.services import Attribute, Catalog, Image, Inventory, Money, Reviews
+from examples.services import (
+    Attribute,
+    Catalog,
+    Image,
+    Inventory,
+    Money,
+    NewCharge,
+    NewOrder,
+    NewReservation,
+    Orders,
+    Reviews,
+)
 
 
 class Picture(Shape):
@@ -43,6 +58,29 @@ class Hits(Shape):
     items: list[Hit]
 
 
+class ProductLine(Shape):
+    id: int
+    name: str
+    brand: str | None
+    price: Money
+    in_stock: bool | None
+
+
+class Purchase(BaseModel):
+    """What a browser sends to buy something."""
+
+    product_id: int
+    quantity: int = Field(1, ge=1, le=10)
+    card: str
+
+
+class Confirmation(Shape):
+    id: int
+    status: str
+    quantity: int
+    total: Money
+
+
 @derived
 def sharpest(images: Sequence[Image]) -> list[Image]:
     """Return the largest size of every view, in the order of the views."""
@@ -69,6 +107,34 @@ class Web(ClientProfile):
             next_delivery=stock.next_delivery,
             reviews=each(reviews, ReviewText.of),
         )
+
+    @endpoint.get("/products")
+    def products(
+        self, limit: Annotated[int, Query(ge=1, le=100)] = 20, offset: Annotated[int, Query(ge=0)] = 0
+    ) -> list[ProductLine]:
+        return each(
+            Catalog.list_products(limit, offset),
+            lambda product: ProductLine.of(
+                product,
+                brand=present(product.brand).name,
+                in_stock=optional(Inventory.stock(product.sku)).available > 0,  # one request for all of them
+            ),
+        )
+
+    @endpoint.post("/orders", status_code=201)
+    def order(self, wanted: Purchase) -> Confirmation:
+        product = Catalog.product(wanted.product_id)
+        reservation = Inventory.reserve(NewReservation(sku=product.sku, quantity=wanted.quantity))
+        order = Orders.create(
+            NewOrder(
+                sku=product.sku,
+                quantity=wanted.quantity,
+                unit_price=product.price,
+                reservation_id=reservation.id,
+            )
+        )
+        Orders.charge(NewCharge(order_id=order.id, card=wanted.card))
+        return Confirmation.of(Orders.confirm(order.id))
 
     @endpoint.get("/search")
     def search(self, q: str) -> Hits:

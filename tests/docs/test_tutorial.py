@@ -18,7 +18,7 @@ from examples._processes import Server, free_port, running
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "index.md"
 BLOCK = re.compile(r'^```(\w+) title="(.+?)"\n(.*?)^```', re.MULTILINE | re.DOTALL)
-UPSTREAMS = ("catalog", "reviews", "inventory")
+UPSTREAMS = ("catalog", "reviews", "inventory", "orders")
 
 
 @dataclass(frozen=True)

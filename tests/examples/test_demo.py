@@ -13,12 +13,16 @@ from examples.demo import JSONValue, abridged
 DEMO = [sys.executable, "-u", "-m", "examples.demo"]
 
 
-def test_once_shows_every_client_twice_and_ends() -> None:
+def test_once_shows_products_lists_and_orders_and_ends() -> None:
     result = subprocess.run([*DEMO, "--once"], capture_output=True, text=True, timeout=120, check=False)
     assert (0, "") == (result.returncode, result.stderr)
     assert 2 == result.stdout.count('"available": true')
     assert 2 == result.stdout.count("BFF-Partial: reviews;cause=timeout")
     assert 2 == len(re.findall(r"200 +25 bytes", result.stdout))
+    calls = re.findall(r"calls: catalog 1, inventory 1(?:, orders (\d))? ", result.stdout)
+    assert ["", "", "", "", "", "3", "3", "2"] == calls  # of two products and three lists, and of the orders
+    assert 2 == result.stdout.count('"status": "confirmed"')
+    assert 1 == result.stdout.count('"cause": "card-declined"')
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -9,7 +9,7 @@ import pytest
 
 from examples._processes import Server, ServerError, free_port, running
 
-NAMES = ("catalog", "reviews", "inventory")
+NAMES = ("catalog", "reviews", "inventory", "orders")
 
 
 def shop(ports: Sequence[int]) -> Server:
@@ -24,7 +24,7 @@ def test_servers_answer_once_they_are_said_to_run_and_are_gone_afterwards() -> N
     async def main() -> None:
         async with httpx.AsyncClient() as client:
             async with running([server]):
-                assert [200] * 3 == [(await client.get(probe)).status_code for probe in server.probes]
+                assert [200] * len(NAMES) == [(await client.get(probe)).status_code for probe in server.probes]
             with pytest.raises(httpx.ConnectError):
                 await client.get(server.probes[0])
 
