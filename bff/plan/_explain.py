@@ -1,13 +1,13 @@
 """Say of a plan what it will do: what waits for what, what is read, what may be missing, what it costs at worst."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bff.ambassador._onion import Policies
 from bff.declare._operation import Operation
 from bff.plan._plan import Plan
-from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall
+from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class Explanation:
     """
     What a plan will do.
 
-    `worst_calls` counts every attempt of every call, of which a join makes as many as `max_calls` lets it.
+    `worst_calls` counts every attempt of every call, of which a join makes as many as `max_calls` lets it, and one with
+    a batch one for every `batch_size` items; here it counts once.
     `worst_seconds` is the longest chain of calls that wait for one
     another, each as long as its timeout lets it be, and never more than the `deadline`.
     """
@@ -99,8 +100,8 @@ def explain(plan: Plan, policies_of: Callable[[Operation[..., Any]], Policies]) 
 
 
 def _worst_calls(calls: Sequence[ExplainedCall], most: int) -> int:
-    single = [call.attempts for call in calls if not call.is_joined]
-    joined = max((call.attempts for call in calls if call.is_joined), default=0)
+    single = [call.attempts for call in calls if call.batch or not call.is_joined]
+    joined = max((call.attempts for call in calls if call.is_joined and not call.batch), default=0)
     return sum(single[:most]) + joined * max(most - len(single), 0)
 
 
@@ -113,7 +114,17 @@ class _CallOrder:
 
     def before(self, call: PlannedCall) -> frozenset[int]:
         """Return the calls that are over before this one starts."""
-        return frozenset({*self.needed(call), *self.calls_of(call.needs.soft)})
+        earlier = (n for number in call.within for n in self._earlier(self._steps[number], call))
+        return frozenset({*self.needed(call), *self.calls_of(call.needs.soft), *earlier})
+
+    def _earlier(self, step: PlannedStep, call: PlannedCall) -> Iterator[int]:
+        """Yield the calls of the alternatives that have failed before the one that a call is in."""
+        passed: list[int] = []
+        for branch in step.branches if isinstance(step, Alternatives) else ():
+            calls = self.calls_of(branch.settled)
+            if call.number in calls:
+                yield from passed
+            passed += (number for number in calls if number < call.number)
 
     def needed(self, call: PlannedCall) -> tuple[int, ...]:
         """Return the calls that have succeeded before this one starts."""
