@@ -9,7 +9,21 @@ from typing import Protocol
 import pytest
 from pydantic import Field
 
-from bff import BFF, ClientProfile, Shape, derived, each, endpoint, header, is_none, optional, or_else, present
+from bff import (
+    BFF,
+    ClientProfile,
+    Shape,
+    derived,
+    each,
+    endpoint,
+    fallback,
+    header,
+    is_none,
+    optional,
+    or_else,
+    present,
+    when,
+)
 from bff.plan._plan import Plan
 from tests.support.shop import Catalog, Inventory, Product, Reviews
 
@@ -26,6 +40,11 @@ class Card(Shape):
     name: str
     in_stock: bool | None
     reviews: list[Line]
+
+
+class Stocked(Shape):
+    title: str
+    available: int | None
 
 
 class Starred(Shape):
@@ -97,6 +116,37 @@ class Sources(ClientProfile):
     @endpoint.get("/names/{product_id}")
     def names_of_the_user_never_hide_those_of_the_code(self, product_id: int) -> str:
         return answer(Catalog.product(product_id).name, "!")
+
+    @endpoint.get("/joined/{product_id}")
+    def a_join_has_a_frame_for_each_item(self, product_id: int) -> list[Stocked]:
+        reviews = Reviews.of_product(product_id)
+        return each(
+            reviews,
+            lambda review: Stocked(title=review.title, available=optional(Inventory.stock(review.title)).available),
+        )
+
+    @endpoint.get("/nested-join/{product_id}")
+    def a_join_in_a_join_sees_both_items(self, product_id: int) -> list[list[int]]:
+        return each(
+            Reviews.of_product(product_id),
+            lambda review: each(
+                Reviews.of_product(review.rating), lambda other: Inventory.stock(review.title + other.title).available
+            ),
+        )
+
+    @endpoint.get("/decided/{product_id}")
+    def a_branch_is_decided_by_a_step(self, product_id: int) -> list[Line]:
+        product = Catalog.product(product_id)
+        is_known = is_none(product.brand)
+        return when(
+            is_known, lambda: each(Reviews.of_product(1), Line.of), lambda: each(Reviews.of_product(2), Line.of)
+        )
+
+    @endpoint.get("/alternatives/{product_id}")
+    def the_first_alternative_that_came_is_taken(self, product_id: int) -> str:
+        return fallback(
+            Catalog.product(product_id).name, present(Reviews.of_product(product_id)[0].title), "nobody knows"
+        )
 
 
 PLANS = {plan.endpoint.name: plan for plan in BFF(Sources).plans}
