@@ -1,6 +1,6 @@
 """What is asked of a value before it is written: whether it may be missing, and how often it is used."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
@@ -46,6 +46,15 @@ def passed_on(node: Node) -> Sequence[Node]:
             return node.operands
         case _:
             return ()
+
+
+def calls_behind(node: Node) -> Iterator[graph.Call]:
+    """Yield the calls whose answers a value is worked out from, the nearest first; not what these were given."""
+    if isinstance(node, graph.Call):
+        yield node
+    else:
+        for operand in (node.items,) if isinstance(node, graph.Item) else node.operands:
+            yield from calls_behind(operand)
 
 
 def node_fields(node: graph.Build) -> Iterable[tuple[str, Node]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._types import Type, spell
-from bff.plan._asking import is_looked_at, may_be_none, may_break, node_fields, passed_on
+from bff.plan._asking import calls_behind, is_looked_at, may_be_none, may_break, node_fields, passed_on
 from bff.plan._block import Block
 from bff.plan._layout import bracketed, quoted, spread, unpacked
 from bff.plan._names import Names
@@ -37,10 +37,9 @@ class Expressions:
         """Guard a value that may be missing at run time, where the type says it may not."""
         if not is_looked_at(node, wanted):
             return code
-        calls = (self._steps.steps[number].node for number in sorted(self._steps.needs[node.id].hard))
-        operation = next((call.operation for call in calls if isinstance(call, graph.Call)), None)
-        source = operation.full_name if operation else "the request"
-        return f"need({code}, {quoted(place)}, {quoted(source)})"
+        source = next(calls_behind(node), None)
+        name = source.operation.full_name if source else "the request"
+        return f"need({code}, {quoted(place)}, {quoted(name)})"
 
     def value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
         if isinstance(node, graph.Constant):
@@ -205,10 +204,8 @@ class Expressions:
             codes.append(self.value(branch, blocks[number], is_data=is_data))
         self.certain = outside
         if not any(branch.lines for branch in blocks):
-            tail = codes.pop()
-            return (
-                f"({' else '.join(f'{code} if {test}' for code, test in zip(codes, tests, strict=True))} else {tail})"
-            )
+            parts = [f"{code} if {test} else" for code, test in zip(codes, tests, strict=False)]
+            return spread("(", [*parts, codes[-1]], ")", between=" ")
         name = _name(node, is_data=is_data)
         heads = [f"if {tests[0]}:", *(f"elif {test}:" for test in tests[1:]), "else:"]
         for head, code, inside in zip(heads, codes, blocks, strict=True):
