@@ -19,22 +19,22 @@ class Failure(NamedTuple):
 
 
 class Gate:
-    """Lets something happen once everything that it was told of is over."""
+    """
+    Lets something happen once everything that it waits for is over.
 
-    __slots__ = ("_left", "_then")
+    `left` counts that, and one more until it is known that nothing is to be added.
+    """
+
+    __slots__ = ("_then", "left")
 
     def __init__(self, then: Callable[[], None]) -> None:
-        self._left = 1
+        self.left = 1
         self._then = then
 
-    def hold(self) -> None:
-        """Wait for one more thing."""
-        self._left += 1
-
     def release(self) -> None:
-        """One thing is over; once also to be called when there is nothing more to hold for."""
-        self._left -= 1
-        if self._left == 0:
+        """One thing is over, or there is nothing to be added."""
+        self.left -= 1
+        if self.left == 0:
             self._then()
 
 

@@ -10,16 +10,18 @@ from bff.plan._steps import PlannedStep
 
 
 def missing_of(
-    plan: Plan, root: Frame, broken: Mapping[int, UpstreamError | RejectedError]
+    plan: Plan, root: Frame, broken: Mapping[int, UpstreamError | RejectedError], *, has_failures: bool
 ) -> tuple[tuple[str, str], ...]:
     """
-    Return pairs of path and cause, in the order of the answer.
+    Return pairs of path and cause, in the order of the answer; `has_failures` says whether any step failed at all.
 
     Items of a list are told one by one, by their position; where every item of it misses the same for the same reason,
     once, with `*` for the position.
     """
     found: dict[str, str] = {}
     for part in plan.optionals:
+        if not (has_failures or part.can_break):
+            continue
         for place in part.places:
             for path, cause in _at(plan, part, place, root, broken):
                 found.setdefault(path, cause)

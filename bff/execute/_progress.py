@@ -37,7 +37,7 @@ class Progress:
     of a step, how often it is under way, loops that write among them.
     """
 
-    __slots__ = ("_arguments", "_caller", "_plan", "busy", "is_over", "root")
+    __slots__ = ("_arguments", "_caller", "_plan", "busy", "has_failures", "is_over", "root")
 
     def __init__(self, plan: Plan, params: Mapping[str, Any], scope: RequestScope, caller: Caller) -> None:
         self._plan = plan
@@ -47,6 +47,7 @@ class Progress:
         self._arguments = (root.v, root.f, params, scope, slots)
         self.busy = [0] * len(plan.steps)
         self.is_over = False
+        self.has_failures = False
 
     def begin(self) -> None:
         """Begin everything that the answer needs."""
@@ -66,11 +67,12 @@ class Progress:
             return
         index = step.index
         frame.v[index], frame.f[index], frame.state[index] = value, failure, SETTLED
-        if failure is not None and step.is_required:
-            self.finish(failure)
-            return
-        waiting, frame.waiting[index] = frame.waiting[index], []
-        for gate in waiting:
+        if failure is not None:
+            self.has_failures = True
+            if step.is_required:
+                self.finish(failure)
+                return
+        for gate in frame.waiting[index]:
             gate.release()
 
     def finish(self, error: Failure | Exception | None = None) -> None:
@@ -88,14 +90,15 @@ class Progress:
     def _require(self, numbers: Iterable[int], frame: Frame, gate: Gate) -> None:
         for number in numbers:
             step = self._plan.steps[number]
-            at = frame.at(step.depth)
-            if at.state[step.index] == SETTLED:
+            index, at = step.index, frame if frame.depth == step.depth else frame.at(step.depth)
+            state = at.state[index]
+            if state == SETTLED:
                 continue
-            gate.hold()
-            at.waiting[step.index].append(gate)
-            if at.state[step.index] == NEW:
-                at.state[step.index] = BEGUN
-                if step.needs.hard or step.needs.soft:
+            gate.left += 1
+            at.waiting[index].append(gate)
+            if state == NEW:
+                at.state[index] = BEGUN
+                if step.needs.settled:
                     self._await(step.needs.settled, at, partial(self._ready, step, at))
                 else:
                     self._ready(step, at)
@@ -125,7 +128,7 @@ class Progress:
 
     def _failure(self, needs: Needs, frame: Frame) -> Failure | None:
         """Return the first failure among the steps that have to have succeeded."""
-        for number in sorted(needs.hard):
+        for number in needs.in_order:
             step = self._plan.steps[number]
             failure = frame.at(step.depth).f[step.index]
             if failure is not None:

@@ -108,7 +108,8 @@ class _Run:
             value = progress.answer()
         except ContractViolation as error:
             raise RequestFailed(error) from error
-        return Outcome(value, missing_of(plan, progress.root, self._scope.broken) if plan.optionals else ())
+        broken, has_failures = self._scope.broken, progress.has_failures
+        return Outcome(value, missing_of(plan, progress.root, broken, has_failures=has_failures))
 
     async def _steps(self) -> None:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -207,7 +208,8 @@ class _Run:
         self._progress.busy[call.number] -= 1
         del self._tasks[number]
         deliver(value, failure)
-        self._send_batches()
+        if self._joins.queued:
+            self._send_batches()
 
     def _deliver(self, call: PlannedCall, group: Group, value: Any, failure: Failure | None) -> None:
         group.outcome = (value, failure)

@@ -38,12 +38,13 @@ class OptionalPart:
     """
     A value that takes a default where one of the steps, by number, fails.
 
-    So it does where it is itself not what it has to be, which is known by the number of its `node`.
+    So it does where it `can_break` and is itself not what it has to be, which is known by the number of its `node`.
     """
 
     places: tuple[Place, ...]
     steps: tuple[int, ...]
     node: int
+    can_break: bool
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -63,8 +64,9 @@ def optional_parts(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart
         doubtful = scheduled.certain(scheduled.needs[node.value.id].hard) - required
         # What is an item's is told by the loop, unless the part itself is in the loop.
         visible = [n for n in sorted(doubtful) if {*scheduled.around(scheduled.steps[n].region)} <= node.scope]
-        if visible or may_break(node.value):
-            yield OptionalPart(tuple(places[number]), tuple(visible), number)
+        can_break = may_break(node.value)
+        if visible or can_break:
+            yield OptionalPart(tuple(places[number]), tuple(visible), number, can_break)
 
 
 class _Places:

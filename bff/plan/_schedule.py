@@ -1,7 +1,7 @@
 """Work out which steps a request takes, what each waits for, and which of them the answer cannot do without."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from bff.declare import _graph as graph
@@ -20,16 +20,17 @@ class Needs:
     The steps that a value depends on, by number.
 
     Without the `hard` ones there is no value; a `soft` one stands behind an `optional`, so that it only has to be
-    settled.
+    settled. `settled` is everything that has to be known before the value is; `in_order` are the hard ones as written.
     """
 
     hard: frozenset[int] = frozenset()
     soft: frozenset[int] = frozenset()
+    settled: frozenset[int] = field(init=False, repr=False, compare=False)
+    in_order: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def settled(self) -> frozenset[int]:
-        """Everything that has to be known before the value is."""
-        return self.hard | self.soft
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settled", self.hard | self.soft)
+        object.__setattr__(self, "in_order", tuple(sorted(self.hard)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
