@@ -6,22 +6,24 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from typing_extensions import override
 
 from bff._frames import user_frame
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
-from bff.declare._profile import Profile, endpoints_of
-from bff.declare._source import class_place
+from bff.declare._profile import Profile, endpoints_of, selector_of
 from bff.declare._upstream import Upstream
 from bff.errors import DeclarationError, Problem
 from bff.events import Emitter, Observer
 from bff.plan._plan import Plan, plan
 from bff.rest._build import Prepared, build_route
+from bff.rest._choice import Choice, choices, indistinct, prefixes
 from bff.rest._drain import Drain
 from bff.rest._health import health_router
+from bff.rest._openapi import joined, told_apart
 from bff.rest._problems import internal_error
 from bff.rest._reply import failure
-from bff.rest._route import PageRoute
+from bff.rest._route import PageRoute, ProfileRouter, not_found
 
 __all__ = ["BFF", "ClientProfile"]
 
@@ -50,7 +52,7 @@ class ClientProfile(Profile):
         shuts down.
         """
         service = _Service((cls,), upstreams or {}, _observers(observers))
-        router = APIRouter(lifespan=service.lifespan)
+        router = ProfileRouter(Choice((cls,)) if selector_of(cls) else None, lifespan=service.lifespan)
         router.routes.extend(service.routes({cls: ""}))
         return router
 
@@ -79,7 +81,8 @@ class BFF(FastAPI):
         fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
         # Pages come before /docs and /openapi.json: routes are tried one after the other.
-        self.router.routes[:0] = service.routes(_prefixes(profiles), self)
+        self.router.routes[:0] = service.routes(prefixes(profiles), self)
+        self.router.default = not_found
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
 
@@ -101,6 +104,12 @@ class BFF(FastAPI):
     def pages(self) -> tuple[PageRoute, ...]:
         """The routes of all endpoints."""
         return tuple(route for route in self.router.routes if isinstance(route, PageRoute))
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document; a path that several clients share is described for all of them at once."""
+        with told_apart(self.pages):
+            return joined(super().openapi())
 
     def _lifespan(self, outer: _Lifespan | None) -> _Lifespan:
         @asynccontextmanager
@@ -126,7 +135,7 @@ class _Service:
         self, profiles: Sequence[type[ClientProfile]], upstreams: UpstreamsArgument, observers: Sequence[Observer]
     ) -> None:
         _check_arguments(profiles, upstreams)
-        problems: list[Problem] = _clashes(profiles)
+        problems: list[Problem] = indistinct(profiles)
         self.prepared: list[Prepared] = []
         mentioned: list[type[Upstream]] = []
         for profile in profiles:
@@ -151,6 +160,7 @@ class _Service:
 
     def routes(self, prefixes: Mapping[type[Profile], str], app: FastAPI | None = None) -> list[PageRoute]:
         """Return the routes of all endpoints, each under the prefix of its profile."""
+        chosen = choices(prefixes)
         return [
             build_route(
                 prepared,
@@ -158,6 +168,7 @@ class _Service:
                 connected=self.upstreams,
                 emitter=self._emitter,
                 app=app,
+                choice=chosen.get(prepared.endpoint.profile),
             )
             for prepared in self.prepared
         ]
@@ -181,14 +192,6 @@ def _prepare(endpoint: Endpoint) -> Prepared:
         if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Upstream)
     }
     return Prepared(endpoint, None, upstreams)
-
-
-def _prefixes(profiles: Sequence[type[ClientProfile]]) -> dict[type[Profile], str]:
-    """Return where each profile is served: alone at the root, unless it says otherwise."""
-    return {
-        profile: profile.prefix if profile.prefix is not None else "" if len(profiles) == 1 else f"/{profile.name}"
-        for profile in profiles
-    }
 
 
 def _mentioned(endpoint: Endpoint) -> list[type[Upstream]]:
@@ -230,19 +233,6 @@ def _called(value: object) -> str:
 def _misplaced(what: str, mend: str) -> Problem:
     file, line = user_frame()
     return Problem(what, mend, "BFF", file, line)
-
-
-def _clashes(profiles: Sequence[type[ClientProfile]]) -> list[Problem]:
-    prefixes = _prefixes(profiles)
-    by_prefix: dict[str, type[Profile]] = {}
-    problems: list[Problem] = []
-    for profile, prefix in prefixes.items():
-        first = by_prefix.setdefault(prefix, profile)
-        if first is not profile:
-            what = f"{first.__name__} and {profile.__name__} are both served under `{prefix or '/'}`"
-            place = class_place(profile, "prefix")
-            problems.append(Problem(what, "give one of them another `prefix`", f"{profile.__name__}.prefix", *place))
-    return problems
 
 
 def _observers(observers: Sequence[Observer] | None) -> Sequence[Observer]:

@@ -43,7 +43,8 @@ class RequestScope:
     which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers,
     lower case, that the profile lets travel on. Calls add to `freshness` and `calls`, optional parts of the answer
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
-    `async def` endpoint made in vain.
+    `async def` endpoint made in vain; `caller` is what the profile's `identify` returned. Where it
+    `is_retry`, whoever asks does so again, and calls for it are not.
     """
 
     started: float
@@ -56,6 +57,8 @@ class RequestScope:
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
     failed: FailedCall | None = None
     broken: dict[int, ContractViolation] = field(default_factory=dict[int, ContractViolation])
+    caller: Any = None
+    is_retry: bool = False
     _now: datetime | None = None
 
     def header(self, name: str) -> str | None:

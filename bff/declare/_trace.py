@@ -13,6 +13,8 @@ from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
 
+NOBODY = Problem("`caller` is used, and nothing says who that is", "set `identify` on the profile")
+
 
 @dataclass(slots=True)
 class Trace:
@@ -20,12 +22,15 @@ class Trace:
     The graph of one endpoint while it is being written down.
 
     `problems` are all that were found, raised or not; `default_place` is where one belongs that no line of the user's
-    is running for.
+    is running for; `caller` is the type of who is calling, or why there is none; where the answer `is_whole`, there is
+    no doing without what is optional.
     """
 
     where: str
     problems: list[Problem] = field(default_factory=list[Problem])
     default_place: tuple[str, int] | None = None
+    caller: Type | Problem = NOBODY
+    is_whole: bool = False
     nodes: list[Node] = field(default_factory=list[Node])
     keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])

@@ -15,6 +15,7 @@ from bff.plan._codecs import Decoder, build_decoder
 from bff.plan._demand import demand
 from bff.plan._schedule import Needs, Schedule, schedule
 from bff.plan._shapes import shape_facts
+from bff.plan._style import Style, style_of
 from bff.plan._writer import Writer
 
 
@@ -117,7 +118,7 @@ def _shared(live: Sequence[Node]) -> list[int]:
 
 def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
-    writer = Writer(scheduled, shared)
+    writer = Writer(scheduled, shared, style_of(traced.endpoint.profile))
     parts = [writer.inputs(number) for number in range(len(scheduled.calls))]
     answer = writer.answer(traced.answer, traced.endpoint.returns)
     endpoint = traced.endpoint
@@ -139,7 +140,8 @@ def _optionals(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:
     """Yield what may be missing, with the paths in the answer that then take a default, in the answer's order."""
     places: dict[int, dict[str, None]] = {}
     nodes: dict[int, graph.Optional] = {}
-    for node, path in _places(traced.answer, (), set()):
+    style = style_of(traced.endpoint.profile)
+    for node, path in _places(traced.answer, (), set(), style):
         nodes[node.id] = node
         places.setdefault(node.id, {})[".".join(path) or "*"] = None
     for number, node in nodes.items():
@@ -149,7 +151,7 @@ def _optionals(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:
 
 
 def _places(
-    node: Node, path: tuple[str, ...], seen: set[tuple[int, tuple[str, ...]]]
+    node: Node, path: tuple[str, ...], seen: set[tuple[int, tuple[str, ...]]], style: Style
 ) -> Iterator[tuple[graph.Optional, tuple[str, ...]]]:
     """Yield every `optional` that a part of the answer is made from, with the path of that part."""
     if (node.id, path) in seen:
@@ -157,19 +159,19 @@ def _places(
     seen.add((node.id, path))
     match node:
         case graph.Build():
-            facts = shape_facts(node)
+            facts = shape_facts(node, style)
             for name, value in zip(node.names, node.values, strict=True):
-                yield from _places(value, (*path, facts.keys[name]), seen)
+                yield from _places(value, (*path, facts.keys[name]), seen, style)
         case graph.Each():
-            yield from _places(node.items, path, seen)
-            yield from _places(node.body, (*path, "*"), seen)
+            yield from _places(node.items, path, seen, style)
+            yield from _places(node.body, (*path, "*"), seen, style)
         case graph.Optional():
             yield node, path
-            yield from _places(node.value, path, seen)
-            yield from _places(node.default, path, seen)
+            yield from _places(node.value, path, seen, style)
+            yield from _places(node.default, path, seen, style)
         case _:
             for operand in node.operands:
-                yield from _places(operand, path, seen)
+                yield from _places(operand, path, seen, style)
 
 
 def _notes(live: Sequence[Node], calls: Sequence[PlannedCall]) -> Iterator[str]:

@@ -8,13 +8,14 @@ from pydantic import TypeAdapter
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
-from bff.declare._types import Type, spell
+from bff.declare._types import Type, spell, type_of_constant
 from bff.plan import _runtime
 from bff.plan._asking import count_uses, is_looked_at, may_be_none, may_break, node_fields
 from bff.plan._block import Block
 from bff.plan._layout import bracketed, quoted, spread, tupled
 from bff.plan._schedule import Schedule
 from bff.plan._shapes import ShapeFacts, models_in, shape_facts
+from bff.plan._style import PLAIN, Style, has_fields
 
 _OWN_NAME = re.compile(r"[vfpxm]|[ndie]\d+|inputs_\d+|answer|None|True|False")
 """Names that the generated code gives by itself: no object of the user's may take one."""
@@ -30,9 +31,10 @@ class Writer:
     `m` what `@derived` functions returned that more than one function uses.
     """
 
-    def __init__(self, calls: Schedule, shared: Sequence[int]) -> None:
+    def __init__(self, calls: Schedule, shared: Sequence[int], style: Style = PLAIN) -> None:
         self.names: dict[str, object] = dict(_runtime.NAMES)
         self._calls = calls
+        self._style = style
         self._shared = {node: slot for slot, node in enumerate(shared)}
         self._uses: Mapping[int, int] = {}
         self._shapely: dict[int, bool] = {}
@@ -54,9 +56,11 @@ class Writer:
     def answer(self, node: Node, wanted: Type) -> str:
         """Return the text of a function that computes the answer, as plain data ready to be encoded."""
         block = self._begin("answer", [node], self._calls.required)
-        code = self.required(self._value(node, block, is_data=True), node, wanted, "the answer")
-        named = models_in(wanted)
-        if named and not self._holds_shape(node) and not models_in(node.type) <= named:
+        is_shape, named = self._holds_shape(node), models_in(wanted)
+        code = self.required(self._value(node, block, is_data=is_shape), node, wanted, "the answer")
+        if not is_shape and not self._style.is_plain:
+            code = self._styled(wanted, code)
+        elif named and not is_shape and not models_in(node.type) <= named:
             # What a subclass adds to the model that was declared is nobody's to see.
             code = f"{self.hold(TypeAdapter(wanted).dump_python, 'declared')}({code}, mode='json', by_alias=True)"
         block.write(f"return {code}")
@@ -85,9 +89,10 @@ class Writer:
         return f"need({code}, {quoted(place)}, {quoted(source)})"
 
     def _value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
+        if is_data and not self._holds_shape(node):
+            return self._styled(node.type, self._value(node, block))
         if isinstance(node, graph.Constant):
             return self._constant(node.value)
-        is_data = is_data and self._holds_shape(node)
         key = (node.id, is_data)
         if key in block.names:
             return block.names[key]
@@ -146,6 +151,8 @@ class Writer:
                 return f"x.header({quoted(node.name)})"
             case graph.Now():
                 return "x.now"
+            case graph.Caller():
+                return "x.caller"
             case graph.Call():
                 return f"v[{self._calls.number(node)}]"
             case graph.Item():
@@ -251,15 +258,23 @@ class Writer:
         return name
 
     def _build(self, node: graph.Build, block: Block, *, is_data: bool) -> str:
-        facts = shape_facts(node)
+        facts = shape_facts(node, self._style)
         codes = {name: self._field(facts, name, value, block, is_data=is_data) for name, value in node_fields(node)}
         if is_data and facts.is_plain:
-            codes.update({name: self._constant(value) for name, value in facts.defaults.items() if name not in codes})
-            return bracketed(
-                "{", [f"{quoted(facts.keys[name])}: {codes[name]}" for name in facts.keys if name in codes], "}"
-            )
+            for name, value in facts.defaults.items():
+                codes.setdefault(name, self._styled(type_of_constant(value), self._constant(value)))
+            named = [f"{quoted(facts.keys[name])}: {codes[name]}" for name in facts.keys if name in codes]
+            written = bracketed("{", named, "}")
+            return f"sparse({written})" if self._style.omit_none and facts.may_be_sparse else written
         shape = self.hold(node.shape, node.shape.__name__)
-        return f"build({shape}, {bracketed('{', [f'{quoted(name)}: {code}' for name, code in codes.items()], '}')})"
+        code = f"build({shape}, {bracketed('{', [f'{quoted(name)}: {code}' for name, code in codes.items()], '}')})"
+        return self._styled(node.shape, code) if is_data else code
+
+    def _styled(self, tp: Type, code: str) -> str:
+        """Make data of a value that pydantic would otherwise write in no style of the client's."""
+        if self._style.is_plain or not has_fields(tp):
+            return code
+        return f"{self.hold(self._style.dumper(tp), 'styled')}({code})"
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self._value(value, block, is_data=is_data and facts.is_plain)

@@ -10,10 +10,12 @@ from typing import Any, Protocol, TypeAlias, cast
 from bff.declare._scope import RequestScope
 from bff.events import Emitter, RequestFinished
 from bff.execute._run import RequestFailed
+from bff.rest._cut import cut
 from bff.rest._identity import request_id
-from bff.rest._problems import CallFacts, problem_for
+from bff.rest._problems import CallFacts, problem_for, too_large
 from bff.rest._reply import Headers, Manner, Reply, encode, failure, success
 from bff.rest._server_timing import Timing, server_timing
+from bff.rest._trust import Trust, attempt, seconds
 
 ASGIScope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,7 +53,8 @@ class Page:
     An endpoint that is ready to serve.
 
     `deadline` is in seconds; `forward` are the headers that its upstreams may see; `path` is the template that it is
-    served under.
+    served under; `max_items` is how long its lists may be, `max_body` how many bytes a request's body may have; whom
+    `trust` covers is believed about deadline and tries.
     """
 
     runner: Runner
@@ -64,6 +67,9 @@ class Page:
     forward: tuple[str, ...]
     has_calls: bool
     emitter: Emitter
+    max_items: int | None
+    max_body: int
+    trust: Trust | None
 
     def begin(self, asgi: ASGIScope) -> RequestScope:
         """Return the scope of a request whose deadline starts now."""
@@ -74,7 +80,19 @@ class Page:
         started = asyncio.get_running_loop().time()
         forwarded = {name: headers[name] for name in self.forward if name in headers}
         number = request_id(headers.get(_REQUEST_ID))
-        return RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
+        scope = RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
+        if self.trust is not None and self.trust.covers(asgi):
+            told = seconds(headers)
+            scope.deadline = scope.deadline if told is None else min(scope.deadline, started + told)
+            scope.is_retry = attempt(headers) > 1
+        return scope
+
+    def refuse(self, asgi: ASGIScope, scope: RequestScope) -> Reply:
+        """Return the reply to a request whose body is too large."""
+        reply = failure(too_large(asgi["path"]), self.manner.chosen_by)
+        self._sign(reply.headers, reply, scope)
+        self._report(asgi, scope, reply)
+        return reply
 
     async def reply(
         self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
@@ -93,14 +111,19 @@ class Page:
         try:
             made = await self._watched(receive, params, scope)
         except RequestFailed as failed:
-            return failure(problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=_facts(failed)))
+            problem = problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=_facts(failed))
+            return failure(problem, self.manner.chosen_by)
         body = made.value if isinstance(made.value, bytes) else encode(made.value)
+        cuts: Mapping[str, int] | None = None
+        if self.max_items is not None:
+            body, cuts = cut(body, self.max_items)
         return success(
             body,
             self.manner,
             missing=made.missing,
             freshness=scope.freshness,
             if_none_match=scope.headers.get("if-none-match"),
+            cuts=cuts,
         )
 
     async def _watched(self, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Produced:

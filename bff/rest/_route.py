@@ -2,21 +2,33 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
 from bff.declare._scope import RequestScope
+from bff.plan._style import style_of
+from bff.rest._body import Limited, declares_more
+from bff.rest._choice import Choice
+from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
 from bff.rest._parameters import is_plain, reader
-from bff.rest._reply import Reply
+from bff.rest._reply import Reply, with_vary
 
 _SCOPE = "bff.scope"
+_RECEIVE = "bff.receive"
+_CALLER = "bff_caller"
+NOT_CHOSEN = "bff.not_chosen"
+"""Where a request's scope has the headers by which it came to no page, though there is one for other clients."""
 
 
 class PageRoute(APIRoute):
@@ -31,12 +43,26 @@ class PageRoute(APIRoute):
         super().__init__(page.path, endpoint, **options)
         self.page = page
         self.declared = declared
+        self.choice: Choice | None = None
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
 
+    @override
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is this route's: its path, and where a profile is chosen, its client's."""
+        if self.choice is None or scope["type"] != "http" or self.choice.of(scope) is self.declared.profile:
+            return super().matches(scope)
+        if super().matches(scope)[0] is not Match.NONE:
+            scope[NOT_CHOSEN] = self.page.manner.chosen_by
+        return Match.NONE, {}
+
+    @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path is this route's."""
         page = self.page
         began = scope[_SCOPE] = page.begin(scope)
+        if declares_more(began.headers.get("content-length"), page.max_body):
+            await send_reply(page.refuse(scope, began), send)
+            return
         if self._read is not None and scope["method"] == page.method and not _is_included(scope):
             values = self._read(scope)
             if values is not None:
@@ -44,7 +70,11 @@ class PageRoute(APIRoute):
                 if reply is not None:
                     await send_reply(reply, send)
                 return
-        await super().handle(scope, receive, _signing(send, page, scope, began))
+        limited = Limited(page.max_body, receive, _signing(send, page, scope, began))
+        scope[_RECEIVE] = receive
+        await super().handle(scope, limited.receive, limited.send)
+        if limited.is_exceeded:
+            await send_reply(page.refuse(scope, began), send)
 
 
 class _Written(Response):
@@ -74,7 +104,10 @@ def page_route(
     async def answer(**values: Any) -> Response:
         request: Request = values[request_name] if request_name in own else values.pop(request_name)
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
-        reply = await route.page.reply(request.scope, request.receive, values, request.scope[_SCOPE])
+        scope: RequestScope = request.scope[_SCOPE]
+        scope.caller = values.pop(_CALLER, None)
+        # The body has been read: what else comes is that the client left.
+        reply = await route.page.reply(request.scope, request.scope[_RECEIVE], values, scope)
         if reply is not None:
             # What the endpoint or a dependency set on FastAPI's own response goes along.
             reply.headers.extend(response.headers.raw)
@@ -88,6 +121,10 @@ def page_route(
         for name, tp in ((request_name, Request), (response_name, Response))
         if name not in own
     ]
+    profile = endpoint.profile
+    if profile.identify is not None:
+        who = profile.identify if isinstance(profile.identify, params.Depends) else Depends(profile.identify)
+        added.append(inspect.Parameter(_CALLER, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Any, who]))
     ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown]
     answer.__signature__ = inspect.Signature([*ordered, *added])  # type: ignore[attr-defined]
     answer.__name__ = endpoint.name
@@ -99,11 +136,12 @@ def page_route(
         declared=endpoint,
         methods=[endpoint.route.method],
         name=endpoint.name,
-        response_model=endpoint.returns,
+        response_model=style_of(profile).documented(endpoint.returns),
         status_code=options.get("status_code"),
         tags=[*options.get("tags", (page.profile,))],
         summary=options.get("summary"),
         responses=dict(responses),
+        openapi_extra=chosen_parameters(profile),
         dependency_overrides_provider=app,
     )
     return route
@@ -135,15 +173,40 @@ def header_names(dependant: Dependant) -> Iterator[str]:
 
 
 def _signing(send: Send, page: Page, scope: Scope, began: RequestScope) -> Send:
-    """Put the request id on whatever FastAPI answers instead of us: a 422, a 405, a user's own exception handler."""
+    """Put on whatever FastAPI answers instead of us (a 422, a 401, a user's own handler) what every answer has."""
 
     async def sign(message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = [*message.get("headers", [])]
             if not any(name.lower() == b"x-request-id" for name, _ in headers):
                 headers.append((b"x-request-id", began.request_id.encode()))
+                with_vary(headers, page.manner.chosen_by)
                 page.report_other(scope, began, message["status"])
             message = {**message, "headers": headers}
         await send(message)
 
     return sign
+
+
+class ProfileRouter(APIRouter):
+    """The pages of one profile for another app, which sees those requests alone that are the profile's."""
+
+    def __init__(self, choice: Choice | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._choice = choice
+
+    @override
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is for this router."""
+        if self._choice is not None and scope["type"] == "http" and self._choice.of(scope) is None:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what no route takes as FastAPI does, and say so where another client would have had an answer."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
+    names = scope.get(NOT_CHOSEN)
+    raise HTTPException(HTTPStatus.NOT_FOUND, headers={"vary": ", ".join(names)} if names else None)
