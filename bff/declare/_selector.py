@@ -9,12 +9,12 @@ __all__ = ["Selector", "Versions", "hosts_in", "pairs_in", "selector"]
 
 Version: TypeAlias = tuple[int, ...]
 
-_COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*(\d{1,9}(?:\.\d{1,9}){0,7})\s*")
+_COMPARISON = re.compile(r"\s*(>=|<=|==|>|<)\s*(\d{1,9}(?:\.\d{1,9}){0,7})\s*", re.ASCII)
 # What follows a hyphen or a plus says how a version was built, and not which one it is.
-_VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){0,7})(?:[-+].*)?")
+_VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){0,7})(?:[-+].*)?", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
-_PORT = re.compile(r":\d*$")
+_PORT = re.compile(r":\d*$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,9 @@ class PageRoute(APIRoute):
                 if reply is not None:
                     await send_reply(reply, send)
                 return
+        if page.manner.chosen_by and scope["method"] != page.method:
+            headers = {"allow": page.method, "vary": ", ".join(page.manner.chosen_by)}
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers=headers)
         limited = Limited(page.max_body, receive, _signing(send, page, scope, began))
         scope[_RECEIVE] = receive
         await super().handle(scope, limited.receive, limited.send)
