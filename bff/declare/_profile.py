@@ -1,5 +1,6 @@
 """A client profile: what one kind of client gets, and how it is treated."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -87,6 +88,7 @@ def _attribute_problems(name: str, value: object) -> list[tuple[str, str]]:
         if route_of(value):
             return [(f"the endpoint `{name}` has the name of a setting", "give it another name")]
         wrong = misfit(name, value)
-        return [(f"`{name}` is {value!r}", wrong)] if wrong else []
+        shown = f"the function `{value.__name__}`" if inspect.isfunction(value) else repr(value)
+        return [(f"`{name}` is {shown}", wrong)] if wrong else []
     near = near_miss(name, SETTINGS)
     return [(f"`{name}` is no setting", f"did you mean `{near}`?")] if near else []

@@ -32,8 +32,10 @@ def _is_host(value: object) -> str:
 
 
 def _is_header(value: object) -> str:
-    mend = 'set it to a name and what it says, ("x-client", "mobile"), a range, ("x-app-version", ">=2,<3"), or to both'
-    return "" if pairs_in(value) is not None else mend
+    if pairs_in(value) is not None:
+        return ""
+    ways = 'set it to a name and a value, ("x-client", "mobile"), or a range of versions, ("x-app-version", ">=2,<3")'
+    return f"{ways}; several are a tuple of these"
 
 
 def _is_deadline(value: object) -> str:

@@ -10,6 +10,7 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._graph import Node
 from bff.declare._operation import Operation
 from bff.declare._tracing import Traced, trace
+from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._codecs import Decoder, build_decoder
 from bff.plan._demand import demand
@@ -78,6 +79,7 @@ def plan(endpoint: Endpoint) -> Plan:
 
 def plan_of(traced: Traced) -> Plan:
     """Return the plan for a graph."""
+    _refuse_one_key_for_two(traced)
     needed = demand(traced)
     scheduled = schedule(traced, needed)
     live = [node for node in traced.nodes if node.id in needed]
@@ -106,6 +108,18 @@ def plan_of(traced: Traced) -> Plan:
         source,
         tuple(_notes(live, calls)),
     )
+
+
+def _refuse_one_key_for_two(traced: Traced) -> None:
+    style = style_of(traced.endpoint.profile)
+    for node in (node for node in traced.nodes if isinstance(node, graph.Build)):
+        owners: dict[str, str] = {}
+        for name, key in shape_facts(node, style).keys.items():
+            first = owners.setdefault(key, name)
+            if first != name:
+                what = f"`{first}` and `{name}` of `{node.shape.__name__}` are both written as `{key}`"
+                mend = "rename one of them, or give it an alias: `Field(serialization_alias=...)`"
+                raise DeclarationError(Problem(what, mend, traced.endpoint.where, node.file, node.line))
 
 
 def _shared(live: Sequence[Node]) -> list[int]:
