@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from bff.declare._endpoint import Endpoint, collect, read_endpoint, route_of
 from bff.declare._profile_settings import SETTINGS, misfit
@@ -32,17 +32,17 @@ class Profile:
     name: ClassVar[str] = ""
     prefix: ClassVar[str | None] = None
     host: ClassVar[str | Sequence[str] | None] = None
-    header: ClassVar[tuple[str, str] | Sequence[tuple[str, str]] | None] = None
+    header: ClassVar[tuple[str, str] | Mapping[str, str] | None] = None
     deadline: ClassVar[float] = 10.0
     identify: ClassVar[Any] = None
     forward_headers: ClassVar[Sequence[str]] = (*TRACING_HEADERS, "accept-language")
     trusted_peer: ClassVar[bool | Sequence[str]] = False
-    naming: ClassVar[Literal["snake", "camel"]] = "snake"
+    naming: ClassVar[str] = "snake"
     omit_none: ClassVar[bool] = False
     max_items: ClassVar[int | None] = None
     max_calls: ClassVar[int] = 100
     max_request_body: ClassVar[int] = 1_000_000
-    on_partial: ClassVar[Literal["degrade", "fail"]] = "degrade"
+    on_partial: ClassVar[str] = "degrade"
     expose: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

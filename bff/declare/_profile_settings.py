@@ -4,7 +4,7 @@ import inspect
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from bff.declare._caller import callable_of
 from bff.declare._selector import hosts_in, pairs_in
@@ -35,7 +35,7 @@ def _is_header(value: object) -> str:
     if pairs_in(value) is not None:
         return ""
     ways = 'set it to a name and a value, ("x-client", "mobile"), or a range of versions, ("x-app-version", ">=2,<3")'
-    return f"{ways}; several are a tuple of these"
+    return f"{ways}; several are a dict"
 
 
 def _is_deadline(value: object) -> str:
@@ -48,7 +48,7 @@ def _is_dependency(value: object) -> str:
         return ""
     function = callable_of(value)
     if isinstance(function, (staticmethod, classmethod)):
-        function = cast("Callable[..., object]", function.__func__)
+        function = cast("Any", function).__func__
     if not callable(function):
         return "set it to a FastAPI dependency: a function that returns who is calling"
     if inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") == "self":

@@ -115,12 +115,12 @@ def pairs_in(value: object) -> tuple[tuple[str, str], ...] | None:
     """Return the headers that a setting names, with what each has to say; `None` where it is malformed."""
     if value is None:
         return ()
-    if not isinstance(value, (tuple, list)) or not value:
-        return None
-    entries = cast("Sequence[object]", value)
-    pairs = (entries,) if all(isinstance(entry, str) for entry in entries) else entries
+    if isinstance(value, Mapping):
+        pairs: Sequence[object] = [*cast("Mapping[object, object]", value).items()]
+    else:
+        pairs = (value,)
     found = [cast("tuple[str, str]", tuple(cast("Sequence[str]", pair))) for pair in pairs if _is_pair(pair)]
-    is_sound = len(found) == len(pairs) and len({name.lower() for name, _ in found}) == len(found)
+    is_sound = 0 < len(found) == len(pairs) == len({name.lower() for name, _ in found})
     return tuple(found) if is_sound else None
 
 

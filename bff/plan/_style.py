@@ -1,19 +1,17 @@
 """How the answers of a client are written: the spelling of their keys, and whether what is `None` stands in them."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, cast, get_args
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, SchemaSerializer
-from typing_extensions import is_typeddict
 
 from bff.declare._profile import Profile
-from bff.declare._types import Type, unwrap
+from bff.declare._types import Type, is_model, typed_keys, unwrap
 
 __all__ = ["PLAIN", "Style", "style_of"]
 
@@ -144,7 +142,7 @@ def style_of(profile: type[Profile]) -> Style:
 def has_fields(tp: Type) -> bool:
     """Say whether any part of a type has fields with names: a model, a dataclass, a `TypedDict`."""
     tp = unwrap(tp)
-    if isinstance(tp, type) and (issubclass(tp, BaseModel) or dataclasses.is_dataclass(tp) or is_typeddict(tp)):
+    if is_model(tp) or typed_keys(tp) is not None:
         return True
     return any(has_fields(argument) for argument in get_args(tp) if not isinstance(argument, (str, bytes, int)))
 
@@ -154,8 +152,10 @@ def _may_be_none(schema: Mapping[str, Any]) -> bool:
         case "nullable" | "none" | "any":
             return True
         case "union":
-            choices = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
-            return any(map(_may_be_none, choices))
+            choices = cast("Sequence[Any]", schema["choices"])
+            return any(
+                _may_be_none(cast("Any", choice)[0] if isinstance(choice, tuple) else choice) for choice in choices
+            )
         case "literal":
             return None in schema["expected"]
         case _:

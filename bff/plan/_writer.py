@@ -58,9 +58,8 @@ class Writer:
         block = self._begin("answer", [node], self._calls.required)
         is_shape, named = self._holds_shape(node), models_in(wanted)
         code = self.required(self._value(node, block, is_data=is_shape), node, wanted, "the answer")
-        if not is_shape and not self._style.is_plain:
-            code = self._styled(wanted, code)
-        elif named and not is_shape and not models_in(node.type) <= named:
+        code = code if is_shape else self._styled(wanted, code)
+        if self._style.is_plain and named and not is_shape and not models_in(node.type) <= named:
             # What a subclass adds to the model that was declared is nobody's to see.
             code = f"{self.hold(TypeAdapter(wanted).dump_python, 'declared')}({code}, mode='json', by_alias=True)"
         block.write(f"return {code}")
@@ -149,10 +148,8 @@ class Writer:
                 return f"p[{quoted(node.name)}]"
             case graph.Header():
                 return f"x.header({quoted(node.name)})"
-            case graph.Now():
-                return "x.now"
-            case graph.Caller():
-                return "x.caller"
+            case graph.Now() | graph.Caller():
+                return f"x.{type(node).__name__.lower()}"
             case graph.Call():
                 return f"v[{self._calls.number(node)}]"
             case graph.Item():
@@ -263,18 +260,17 @@ class Writer:
         if is_data and facts.is_plain:
             for name, value in facts.defaults.items():
                 codes.setdefault(name, self._styled(type_of_constant(value), self._constant(value)))
-            named = [f"{quoted(facts.keys[name])}: {codes[name]}" for name in facts.keys if name in codes]
-            written = bracketed("{", named, "}")
-            return f"sparse({written})" if self._style.omit_none and facts.may_be_sparse else written
+            entries = [f"{quoted(key)}: {codes[name]}" for name, key in facts.keys.items() if name in codes]
+            code = bracketed("{", entries, "}")
+            return f"sparse({code})" if self._style.omit_none and facts.may_be_sparse else code
         shape = self.hold(node.shape, node.shape.__name__)
         code = f"build({shape}, {bracketed('{', [f'{quoted(name)}: {code}' for name, code in codes.items()], '}')})"
         return self._styled(node.shape, code) if is_data else code
 
     def _styled(self, tp: Type, code: str) -> str:
         """Make data of a value that pydantic would otherwise write in no style of the client's."""
-        if self._style.is_plain or not has_fields(tp):
-            return code
-        return f"{self.hold(self._style.dumper(tp), 'styled')}({code})"
+        is_left = self._style.is_plain or not has_fields(tp)
+        return code if is_left else f"{self.hold(self._style.dumper(tp), 'styled')}({code})"
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self._value(value, block, is_data=is_data and facts.is_plain)

@@ -1,6 +1,6 @@
 """Cut the lists of an answer to the length that a client takes, and say where that was done."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
 from typing import Any, Final, cast
 
 from pydantic_core import from_json, to_json
@@ -46,10 +46,10 @@ def truncated_header(cuts: Mapping[str, int]) -> str:
     return ", ".join([*items, "*"] if len(cuts) > _MOST_PATHS else items)
 
 
-def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], MutableSequence[Any]]]:
     """Yield the lists of an answer with their paths, the outer ones first, so that what is cut off is not gone into."""
     if isinstance(value, list):
-        items = cast("list[Any]", value)
+        items = cast("MutableSequence[Any]", value)
         yield path, items
         for item in items:
             yield from _lists(item, (*path, "*"))

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketClose
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
+from bff.declare._profile import Profile
 from bff.declare._scope import RequestScope
 from bff.plan._style import style_of
 from bff.rest._body import Limited, declares_more
@@ -119,35 +120,50 @@ def page_route(
     shown = [parameter for parameter in endpoint.parameters if parameter.name not in hidden]
     own = {parameter.name for parameter in shown}
     request_name, response_name = _named(shown, Request), _named(shown, Response)
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=tp)
-        for name, tp in ((request_name, Request), (response_name, Response))
-        if name not in own
-    ]
-    profile = endpoint.profile
-    if profile.identify is not None:
-        who = profile.identify if isinstance(profile.identify, params.Depends) else Depends(profile.identify)
-        added.append(inspect.Parameter(_CALLER, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Any, who]))
-    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown]
-    answer.__signature__ = inspect.Signature([*ordered, *added])  # type: ignore[attr-defined]
+    added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
+    answer.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown),
+            *(_keyword(name, annotation) for name, annotation in added.items() if name not in own),
+        ]
+    )
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
-    options = endpoint.route.options
     route = PageRoute(
         answer,
         page=page,
         declared=endpoint,
-        methods=[endpoint.route.method],
-        name=endpoint.name,
-        response_model=style_of(profile).documented(endpoint.returns),
-        status_code=options.get("status_code"),
-        tags=[*options.get("tags", (page.profile,))],
-        summary=options.get("summary"),
-        responses=dict(responses),
-        openapi_extra=chosen_parameters(profile),
         dependency_overrides_provider=app,
+        responses=dict(responses),
+        **_options(endpoint),
     )
     return route
+
+
+def _options(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what FastAPI is told of an endpoint, for its OpenAPI."""
+    options = endpoint.route.options
+    return {
+        "methods": [endpoint.route.method],
+        "name": endpoint.name,
+        "response_model": style_of(endpoint.profile).documented(endpoint.returns),
+        "status_code": options.get("status_code"),
+        "tags": [*options.get("tags", (endpoint.profile.name,))],
+        "summary": options.get("summary"),
+        "openapi_extra": chosen_parameters(endpoint.profile),
+    }
+
+
+def _identified(profile: type[Profile]) -> Mapping[str, Any]:
+    """Return the parameter that says who is calling, with its annotation, where a profile asks for it."""
+    identify = profile.identify
+    if identify is None:
+        return {}
+    return {_CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
+
+
+def _keyword(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
 
 
 def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:

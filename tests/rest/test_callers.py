@@ -122,7 +122,8 @@ def test_openapi_says_what_identifies() -> None:
 
         @endpoint.get("/me")
         def me(self) -> str:
-            return caller + "!"
+            name: str = caller
+            return name + "!"
 
     app = BFF(Secured, observers=())
     document: Any = app.openapi()
@@ -161,7 +162,8 @@ def test_any_kind_of_dependency_identifies(dependency: Any) -> None:
 
         @endpoint.get("/name")
         def title(self) -> str:
-            return caller.name
+            user: User = caller
+            return user.name
 
     assert "Anna" == fetch(BFF(Web, observers=()), "/name", headers={"x-user": "anna"}).json()
 
@@ -219,10 +221,11 @@ def test_one_page_of_two_profiles_knows_two_kinds_of_callers() -> None:
 
         @endpoint.get("/title")
         def title(self) -> int | str:
-            return caller.id
+            number: int | str = caller.id
+            return number
 
     class Other(Base):
-        identify = partner
+        identify = partner  # type: ignore[assignment] # a caller of another kind
 
     app = BFF(Base, Other, observers=())
     assert [7, "p1"] == [fetch(app, f"/{name}/title", headers={"x-user": "anna"}).json() for name in ("base", "other")]

@@ -211,14 +211,16 @@ class TestInboundDeadlines:
         self, profile: type[ClientProfile], told: str, after: float
     ) -> None:
         reply = ask(profile, Wire(delays={"catalog.test": 1.0}), x_envoy_expected_rq_timeout_ms=told)
-        assert (504 if after == 0.2 else 200, after) == (reply.status, pytest.approx(after))
+        assert (504 if after == 0.2 else 200) == reply.status
+        assert pytest.approx(after) == reply.after
 
     def test_our_own_deadline_stays_where_it_is_the_smaller(self) -> None:
         class Hasty(Trusting):
             deadline = 0.1
 
         reply = ask(Hasty, Wire(delays={"catalog.test": 1.0}), x_envoy_expected_rq_timeout_ms="500")
-        assert (504, pytest.approx(0.1)) == (reply.status, reply.after)
+        assert 504 == reply.status
+        assert pytest.approx(0.1) == reply.after
 
 
 class TestInboundRetries:
@@ -313,7 +315,8 @@ class TestPartialAnswers:
         wire = Wire(failures={"reviews.test": 500}, delays={"inventory.test": 3.0})
         reply = run(get(BFF(Whole, upstreams=on(wire), observers=()), "/products/7"))
         assert reply is not None
-        assert (502, 0.0, ["inventory.test"]) == (reply.status, pytest.approx(reply.after), wire.cancelled)
+        assert (502, ["inventory.test"]) == (reply.status, wire.cancelled)
+        assert pytest.approx(0.0) == reply.after
 
 
 class Page(Shape):
@@ -340,7 +343,9 @@ def test_a_header_travels_only_where_client_and_upstream_both_let_it(
         def page(self) -> Page:
             return Page.of(Things.thing(7))
 
-    class Awaited(Traced):
+    class Awaited(ClientProfile):
+        forward_headers = Traced.forward_headers
+
         @endpoint.get("/page")
         async def page(self, things: Things) -> Page:
             return Page.of(await things.thing(7))

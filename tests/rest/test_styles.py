@@ -1,8 +1,9 @@
 """How a client wants its answers written: camel case, without what is `None`, lists no longer than it takes."""
 
 import dataclasses
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import httpx
 import pytest
@@ -83,7 +84,7 @@ class Checked(Shape):
 
 class Tree(Shape):
     tree_name: str
-    sub_trees: list["Tree"] = []
+    sub_trees: list["Tree"] = Field(default=[])
 
 
 @dataclasses.dataclass
@@ -206,12 +207,14 @@ def test_one_shape_is_served_in_two_namings(app: BFF, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_camel_keys_are_the_snake_ones_spelled_anew(app: BFF, path: str) -> None:
     def snake(value: Any) -> Any:
-        if isinstance(value, list):
-            return [snake(part) for part in value]
-        if isinstance(value, dict):
-            kept = {"LABEL", "NamedBy"}
-            return {key if key in kept else to_snake(key): snake(part) for key, part in value.items()}
-        return value
+        match value:
+            case list():
+                return [snake(part) for part in cast("Sequence[Any]", value)]
+            case dict():
+                kept, fields = {"LABEL", "NamedBy"}, cast("dict[str, Any]", value)
+                return {key if key in kept else to_snake(key): snake(part) for key, part in fields.items()}
+            case _:
+                return value
 
     plain, camel = (fetch(app, f"/{name}{path}") for name in ("snake", "camel"))
     assert (200, plain.json()) == (camel.status_code, snake(camel.json()))
@@ -222,11 +225,14 @@ def test_camel_keys_are_the_snake_ones_spelled_anew(app: BFF, path: str) -> None
 @pytest.mark.parametrize(("whole", "sparse"), [("snake", "sparse"), ("camel", "both")])
 def test_fields_that_are_none_are_left_out(app: BFF, path: str, whole: str, sparse: str) -> None:
     def pruned(value: Any) -> Any:
-        if isinstance(value, list):
-            return [pruned(part) for part in value]
-        if isinstance(value, dict):
-            return {key: pruned(part) for key, part in value.items() if part is not None}
-        return value
+        match value:
+            case list():
+                return [pruned(part) for part in cast("Sequence[Any]", value)]
+            case dict():
+                fields = cast("dict[str, Any]", value)
+                return {key: pruned(part) for key, part in fields.items() if part is not None}
+            case _:
+                return value
 
     expected = pruned(fetch(app, f"/{whole}{path}").json())
     assert expected == fetch(app, f"/{sparse}{path}").json()
@@ -302,11 +308,12 @@ def test_an_answer_has_the_keys_that_its_schema_has(app: BFF, path: str, name: s
             (schema,) = options
             check(value, schema)
         elif isinstance(value, list):
-            for part in value:
+            for part in cast("Sequence[Any]", value):
                 check(part, schema["items"])
         elif isinstance(value, dict) and "properties" in schema:
-            assert {*schema.get("required", [])} <= value.keys() <= schema["properties"].keys()
-            for key, part in value.items():
+            fields = cast("dict[str, Any]", value)
+            assert {*schema.get("required", [])} <= fields.keys() <= schema["properties"].keys()
+            for key, part in fields.items():
                 check(part, schema["properties"][key])
 
     template = path.replace("7", "{item_id}")
@@ -409,8 +416,8 @@ def test_a_default_of_a_shape_is_written_in_its_style() -> None:
 
     class Outer(Shape):
         the_inner: Inner = Inner()
-        some_list: list[Inner] = [Inner()]
-        empty_list: list[Inner] = []
+        some_list: list[Inner] = Field(default=[Inner()])
+        empty_list: list[Inner] = Field(default=[])
 
     class Web(ClientProfile):
         naming = "camel"
@@ -431,7 +438,8 @@ def test_a_value_that_gives_way_is_written_in_its_style() -> None:
         @endpoint.get("/part")
         def part(self) -> Part | PartLine:
             item = Items.item(7)
-            return or_else(item.main_part, PartLine(part_number="none", unit_price=item.unit_price))
+            other: Part | PartLine = PartLine(part_number="none", unit_price=item.unit_price)
+            return or_else(item.main_part, other)
 
     reply = fetch(BFF(Web, upstreams=SHOP, observers=()), "/part")
     assert {"partNumber": "none", "unitPrice": {"inCents": 1999, "currencyCode": None}} == reply.json()
