@@ -91,7 +91,7 @@ def plan_of(traced: Traced) -> Plan:
             call.operation,
             scheduled.inputs(number),
             number in scheduled.required,
-            not any(_has_call(argument) for argument in call.arguments),
+            not any(_is_learnt(argument) for argument in call.arguments),
             build_decoder(call.type, needed[call.id]),
             functions[f"inputs_{number}"],
         )
@@ -146,8 +146,9 @@ def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[s
     return source, {name: value for name, value in names.items() if callable(value)}
 
 
-def _has_call(node: Node) -> bool:
-    return isinstance(node, graph.Call) or any(_has_call(operand) for operand in node.operands)
+def _is_learnt(node: Node) -> bool:
+    """Say whether a value comes from elsewhere than from what the client asks for."""
+    return isinstance(node, graph.Call | graph.Caller) or any(map(_is_learnt, node.operands))
 
 
 def _optionals(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:

@@ -76,8 +76,8 @@ def build_route(
         max_body=profile.max_request_body,
         trust=trust(profile.trusted_peer),
     )
-    route = page_route(endpoint, page, hidden=[*prepared.upstreams], responses=_responses(prepared), app=app)
-    route.choice = choice
+    hidden, responses = [*prepared.upstreams], _responses(prepared)
+    route = page_route(endpoint, page, hidden=hidden, responses=responses, app=app, choice=choice)
     if route.body_field is not None:
         route.responses = {413: openapi_problem("The body of the request is too large"), **route.responses}
     manner = _manner(prepared, route.dependant, forward)

@@ -44,17 +44,7 @@ class PageRoute(APIRoute):
         super().__init__(page.path, endpoint, **options)
         self.page = page
         self.declared = declared
-        self.choice: Choice | None = None
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
-
-    @override
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Say whether a request is this route's: its path, and where a profile is chosen, its client's."""
-        if self.choice is None or scope["type"] != "http" or self.choice.of(scope) is self.declared.profile:
-            return super().matches(scope)
-        if super().matches(scope)[0] is not Match.NONE:
-            scope[NOT_CHOSEN] = self.page.manner.chosen_by
-        return Match.NONE, {}
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +71,21 @@ class PageRoute(APIRoute):
             await send_reply(page.refuse(scope, began), send)
 
 
+class ChosenRoute(PageRoute):
+    """Serves a page to those requests alone that are its client's; others may share its path."""
+
+    choice: Choice
+
+    @override
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is this route's."""
+        match, inner = super().matches(scope)
+        if match is Match.NONE or self.choice.of(scope) is self.declared.profile:
+            return match, inner
+        scope[NOT_CHOSEN] = self.page.manner.chosen_by
+        return Match.NONE, {}
+
+
 class _Written(Response):
     """Sends a reply that is written already; nothing where there is nobody to get one."""
 
@@ -96,13 +101,19 @@ class _Written(Response):
 
 
 def page_route(
-    endpoint: Endpoint, page: Page, *, hidden: Sequence[str], responses: Mapping[int | str, Any], app: object
+    endpoint: Endpoint,
+    page: Page,
+    *,
+    hidden: Sequence[str],
+    responses: Mapping[int | str, Any],
+    app: object,
+    choice: Choice | None = None,
 ) -> PageRoute:
     """
     Return the route for a page.
 
     `hidden` are the parameters that come from us and not from the client; `responses` are documented besides the
-    success; `app` is whose `dependency_overrides` count.
+    success; `app` is whose `dependency_overrides` count; `choice` says which requests are the endpoint's profile's.
     """
 
     async def answer(**values: Any) -> Response:
@@ -121,15 +132,10 @@ def page_route(
     own = {parameter.name for parameter in shown}
     request_name, response_name = _named(shown, Request), _named(shown, Response)
     added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
-    answer.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown),
-            *(_keyword(name, annotation) for name, annotation in added.items() if name not in own),
-        ]
-    )
+    answer.__signature__ = _signature(shown, added)  # type: ignore[attr-defined]
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
-    route = PageRoute(
+    route = (PageRoute if choice is None else ChosenRoute)(
         answer,
         page=page,
         declared=endpoint,
@@ -137,6 +143,8 @@ def page_route(
         responses=dict(responses),
         **_options(endpoint),
     )
+    if choice is not None and isinstance(route, ChosenRoute):
+        route.choice = choice
     return route
 
 
@@ -162,8 +170,12 @@ def _identified(profile: type[Profile]) -> Mapping[str, Any]:
     return {_CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
 
 
-def _keyword(name: str, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+def _signature(shown: Sequence[inspect.Parameter], added: Mapping[str, Any]) -> inspect.Signature:
+    """Return the signature that FastAPI reads: an endpoint's own parameters, and ours unless it takes them itself."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = {name: inspect.Parameter(name, keyword, annotation=annotation) for name, annotation in added.items()}
+    parameters |= {parameter.name: parameter.replace(kind=keyword) for parameter in shown}
+    return inspect.Signature([*parameters.values()])
 
 
 def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
@@ -244,3 +244,17 @@ def test_a_module_that_imports_the_word_may_be_looked_through() -> None:
 def test_a_caller_shows_in_the_generated_code() -> None:
     (plan,) = [plan for plan in shop().plans if plan.endpoint.name == "orders"]
     assert "return (x.caller.id,)" in plan.source
+
+
+def test_a_404_of_who_is_calling_is_not_what_was_asked_for() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(404))
+    app = BFF(Shop, upstreams={Orders: {"transport": transport, "retry": None}}, observers=())
+    reply = fetch(app, "/orders", headers={"x-user": "anna"})
+    assert (502, "not-found") == (reply.status_code, reply.json()["cause"])
+
+
+def test_a_page_in_another_app_knows_who_is_calling() -> None:
+    existing = FastAPI()
+    existing.include_router(Shop.router(observers=()), prefix="/shop")
+    assert "Hello Anna" == fetch(existing, "/shop/me", headers={"x-user": "anna"}).json()["text"]
+    assert 401 == fetch(existing, "/shop/public", headers={"x-user": "eve"}).status_code
