@@ -36,9 +36,11 @@ class ClientProfile(Profile):
     What one kind of client gets.
 
     A subclass declares endpoints as methods and settings as attributes; any other attribute is its own, for its
-    endpoints to read. `deadline` is in seconds, for the whole request; `prefix` is where it is served when one app
-    serves several profiles (default: `/` and the name); `forward_headers` may travel to upstreams that accept them;
-    `expose` shows `Server-Timing` and the names of upstreams to this client.
+    endpoints to read. `prefix`, `host` and `header` say which requests are its own, `identify` who is calling;
+    `deadline` is in seconds, for the whole request; `forward_headers` may travel to upstreams that accept them.
+    `naming`, `omit_none` and `max_items` say how answers are written, `on_partial` whether they may be partial. What is
+    taken from the client has an end at `max_request_body` bytes, and one request at `max_calls` calls; a `trusted_peer`
+    may shorten the deadline. `expose` shows `Server-Timing` and the names of upstreams to this client.
     """
 
     @classmethod
@@ -61,10 +63,11 @@ class BFF(FastAPI):
     """
     Serve client profiles: an ASGI app, and a FastAPI app with all that belongs to one.
 
-    One profile is served at `/`, several each under its `prefix`. `upstreams` says where upstreams are, or how they
-    are called, in place of what their classes say: an address or a mapping of settings for each. `drain` is how long,
-    in seconds, the app goes on serving after SIGTERM, not ready any more. `observers` are told of events; without any
-    a `LoggingObserver` is. Everything else is FastAPI's. Raises `DeclarationError` with all problems at once.
+    One profile is served at `/`, several each under its `prefix`, or on the same paths by their `host` and `header`.
+    `upstreams` says where upstreams are, or how they are called, in place of what their classes say: an address or a
+    mapping of settings for each. `drain` is how long, in seconds, the app goes on serving after SIGTERM, not ready any
+    more. `observers` are told of events; without any a `LoggingObserver` is. Everything else is FastAPI's. Raises
+    `DeclarationError` with all problems at once.
     """
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, cast, get_args
 
 from pydantic import TypeAdapter
@@ -98,6 +97,9 @@ class Style:
         if not isinstance(part, dict):
             return part
         node = cast("_Node", part)
+        if not isinstance(node.get("type"), str):
+            # Schemas by name: those of fields, or of the kinds of a union.
+            return {name: self._restyled(inner) for name, inner in node.items()}
         made = {key: value if key in _OPAQUE else self._restyled(value) for key, value in node.items()}
         match made.get("type"):
             case "model-fields" | "typed-dict":
@@ -138,13 +140,12 @@ def style_of(profile: type[Profile]) -> Style:
     return Style(profile.naming == "camel", profile.omit_none)
 
 
-@lru_cache(maxsize=4096)
 def has_fields(tp: Type) -> bool:
     """Say whether any part of a type has fields with names: a model, a dataclass, a `TypedDict`."""
     tp = unwrap(tp)
     if is_model(tp) or typed_keys(tp) is not None:
         return True
-    return any(has_fields(argument) for argument in get_args(tp) if not isinstance(argument, (str, bytes, int)))
+    return any(map(has_fields, get_args(tp)))
 
 
 def _may_be_none(schema: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import httpx
 import pytest
@@ -443,3 +443,53 @@ def test_a_value_that_gives_way_is_written_in_its_style() -> None:
 
     reply = fetch(BFF(Web, upstreams=SHOP, observers=()), "/part")
     assert {"partNumber": "none", "unitPrice": {"inCents": 1999, "currencyCode": None}} == reply.json()
+
+
+def test_any_name_of_a_field_is_a_name() -> None:
+    """Also those that pydantic's own descriptions of models have for other things."""
+
+    class Inner(BaseModel):
+        inner_value: int = 1
+
+    class Named(BaseModel):
+        ref: Inner = Inner()
+        type: Inner = Inner()
+        schema_ref: Inner = Inner()
+        default: Inner = Inner()
+        metadata: Inner = Inner()
+        function: Inner = Inner()
+
+    class Web(ClientProfile):
+        naming = "camel"
+
+        @endpoint.get("/")
+        async def page(self) -> Named:
+            return Named()
+
+    app = BFF(Web, observers=())
+    names = ["ref", "type", "schemaRef", "default", "metadata", "function"]
+    assert dict.fromkeys(names, {"innerValue": 1}) == fetch(app, "/").json()
+    assert names == [*app.openapi()["components"]["schemas"]["Named"]["properties"]]
+
+
+def test_the_kinds_of_a_union_are_all_spelled() -> None:
+    class Cat(BaseModel):
+        kind: Literal["cat"] = "cat"
+        lives_left: int = 9
+
+    class Dog(BaseModel):
+        kind: Literal["dog"] = "dog"
+        best_friend: str = "you"
+
+    class Home(Shape):
+        all_pets: list[Annotated[Cat | Dog, Field(discriminator="kind")]]
+
+    class Web(ClientProfile):
+        naming = "camel"
+
+        @endpoint.get("/")
+        async def page(self) -> Home:
+            return Home(all_pets=[Cat(), Dog()])
+
+    pets = [{"kind": "cat", "livesLeft": 9}, {"kind": "dog", "bestFriend": "you"}]
+    assert {"allPets": pets} == fetch(BFF(Web, observers=()), "/").json()
