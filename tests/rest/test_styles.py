@@ -468,7 +468,7 @@ def test_any_name_of_a_field_is_a_name() -> None:
 
     app = BFF(Web, observers=())
     names = ["ref", "type", "schemaRef", "default", "metadata", "function"]
-    assert dict.fromkeys(names, {"innerValue": 1}) == fetch(app, "/").json()
+    assert {name: {"innerValue": 1} for name in names} == fetch(app, "/").json()
     assert names == [*app.openapi()["components"]["schemas"]["Named"]["properties"]]
 
 
