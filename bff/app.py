@@ -23,7 +23,7 @@ from bff.rest._health import health_router
 from bff.rest._openapi import joined, told_apart
 from bff.rest._problems import internal_error
 from bff.rest._reply import failure
-from bff.rest._route import PageRoute, ProfileRouter, not_found
+from bff.rest._route import PageRoute, ProfileRouter, absent
 
 __all__ = ["BFF", "ClientProfile"]
 
@@ -85,7 +85,7 @@ class BFF(FastAPI):
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
         # Pages come before /docs and /openapi.json: routes are tried one after the other.
         self.router.routes[:0] = service.routes(prefixes(profiles), self)
-        self.router.default = not_found
+        self.router.default = absent(self.router.default)
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
 

@@ -127,8 +127,9 @@ class Style:
             if field["type"] == "typed-dict-field":
                 field["required"] = False
             else:
-                # A default makes it optional in JSON schema, and a factory is not shown there.
-                field["schema"] = {"type": "default", "schema": _present(field["schema"]), "default_factory": _nothing}
+                # A default makes it optional in JSON schema, and a factory, here of None, is not shown there.
+                inner = _present(field["schema"])
+                field["schema"] = {"type": "default", "schema": inner, "default_factory": type(None)}
         return field
 
 
@@ -170,7 +171,3 @@ def _present(schema: _Node) -> _Node:
     if schema["type"] == "default":
         schema = schema["schema"]
     return schema["schema"] if schema["type"] == "nullable" else schema
-
-
-def _nothing() -> None:
-    return None

@@ -41,6 +41,10 @@ class Choice:
             known = scope[_CHOSEN] = (self, chosen)
         return known[1]
 
+    def place(self, profile: type[Profile]) -> int:
+        """Return how many profiles are more particular than this one."""
+        return [*self._selectors].index(profile)
+
     def vary(self, profile: type[Profile]) -> tuple[str, ...]:
         """Return the headers that decide whether a request is this profile's; its host is part of its address."""
         own = self._selectors[profile]

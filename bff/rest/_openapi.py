@@ -31,21 +31,25 @@ def chosen_parameters(profile: type[Profile]) -> _Object | None:
 
 @contextmanager
 def told_apart(pages: Sequence["PageRoute"]) -> Generator[None]:
-    """Give pages that share path and method with one of another client paths of their own, while the context lasts."""
+    """
+    Give pages that share path and method with one of another client paths of their own, while the context lasts.
+
+    The one that keeps the path is the least particular one: what is said of it in words is said of all.
+    """
     seen: set[tuple[str, str]] = set()
-    marked: list[tuple[PageRoute, str, str]] = []
-    for page in reversed(pages):
+    marked: list[tuple[PageRoute, str]] = []
+    for page in sorted(pages, key=lambda page: page.place, reverse=True):
         address = (page.path_format, page.page.method)
         if address in seen:
-            marked.append((page, page.path_format, page.unique_id))
+            marked.append((page, page.path_format))
         seen.add(address)
-    for page, path, name in marked:
-        page.path_format, page.unique_id = f"{path}{_MARK}{page.page.profile}", f"{page.page.profile}_{name}"
+    for page, path in marked:
+        page.path_format = f"{path}{_MARK}{page.page.profile}"
     try:
         yield
     finally:
-        for page, path, name in marked:
-            page.path_format, page.unique_id = path, name
+        for page, path in marked:
+            page.path_format = path
 
 
 def joined(document: _Object) -> _Object:

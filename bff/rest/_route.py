@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIRouter
+from fastapi.utils import generate_unique_id
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocketClose
+from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
@@ -46,6 +46,11 @@ class PageRoute(APIRoute):
         self.declared = declared
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
 
+    @property
+    def place(self) -> int:
+        """The place of its profile among those that a request is offered to."""
+        return 0
+
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path is this route's."""
@@ -75,6 +80,12 @@ class ChosenRoute(PageRoute):
     """Serves a page to those requests alone that are its client's; others may share its path."""
 
     choice: Choice
+
+    @property
+    @override
+    def place(self) -> int:
+        """The place of its profile among those that a request is offered to."""
+        return self.choice.place(self.declared.profile)
 
     @override
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -141,17 +152,23 @@ def page_route(
         declared=endpoint,
         dependency_overrides_provider=app,
         responses=dict(responses),
-        **_options(endpoint),
+        **_options(endpoint, is_shared=choice is not None),
     )
     if choice is not None and isinstance(route, ChosenRoute):
         route.choice = choice
     return route
 
 
-def _options(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what FastAPI is told of an endpoint, for its OpenAPI."""
+def _options(endpoint: Endpoint, *, is_shared: bool) -> dict[str, Any]:
+    """Return what FastAPI is told of an endpoint, for its OpenAPI; with `is_shared` others may have its path."""
+
+    def named(route: APIRoute) -> str:
+        name = generate_unique_id(route)
+        return f"{endpoint.profile.name}_{name}" if is_shared else name
+
     options = endpoint.route.options
     return {
+        "generate_unique_id_function": named,
         "methods": [endpoint.route.method],
         "name": endpoint.name,
         "response_model": style_of(endpoint.profile).documented(endpoint.returns),
@@ -234,10 +251,13 @@ class ProfileRouter(APIRouter):
         return super().matches(scope)
 
 
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what no route takes as FastAPI does, and say so where another client would have had an answer."""
-    if scope["type"] == "websocket":
-        await WebSocketClose()(scope, receive, send)
-        return
-    names = scope.get(NOT_CHOSEN)
-    raise HTTPException(HTTPStatus.NOT_FOUND, headers={"vary": ", ".join(names)} if names else None)
+def absent(default: ASGIApp) -> ASGIApp:
+    """Return what answers where no route does: as `default`, but for a path that another client would have."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        names = scope.get(NOT_CHOSEN)
+        if names:
+            raise HTTPException(HTTPStatus.NOT_FOUND, headers={"vary": ", ".join(names)})
+        await default(scope, receive, send)
+
+    return answer

@@ -116,6 +116,8 @@ def test_an_exact_value_is_compared_as_it_is_written() -> None:
         (("v", ">=1"), ("v", ">=2"), True),
         (("v", "<=2"), ("v", ">=2"), True),
         (("v", "2"), ("v", ">=2"), False),
+        ({"v": ">=2", "w": "1"}, {"v": "2", "w": ">=1"}, True),
+        ({"v": ">=2", "w": "1"}, {"v": "1", "w": ">=1"}, False),
         ({"v": ">=2", "x-client": "a"}, {"x-client": "a", "v": ">3"}, True),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from bff import BFF, ClientProfile, DeclarationError, Shape, endpoint, header
 from tests.support.http import fetch
@@ -288,6 +289,7 @@ class TestInAnotherApp:
         assert ["web", "mobile", "mobile-v2"] == [
             who(existing, headers) for headers in ({}, mobile, {**mobile, "x-app-version": "2"})
         ]
+        assert {"/who", "/wide", "/small"} == {*existing.openapi()["paths"]}
 
 
 class TestOpenAPI:
@@ -345,6 +347,38 @@ class TestOpenAPI:
         parameters = {p["name"]: p for p in self.document()["paths"]["/phone"]["get"]["parameters"]}
         choices = {choice["const"] for choice in parameters["x-client"]["schema"]["anyOf"]}
         assert ({"phone", "watch"}, "a version >=2") == (choices, parameters["x-app-version"]["schema"]["description"])
+
+    def test_a_body_is_that_of_any_client(self) -> None:
+        class Short(BaseModel):
+            text: str
+
+        class Long(Short):
+            title: str
+
+        class Notes(ClientProfile):
+            @endpoint.post("/notes")
+            async def add(self, body: Long) -> str:
+                return body.title
+
+            @endpoint.put("/notes")
+            async def clear(self) -> None:
+                return None
+
+        class PhoneNotes(ClientProfile):
+            header = ("x-client", "phone")
+
+            @endpoint.post("/notes")
+            async def add(self, body: Short) -> str:
+                return body.text
+
+            @endpoint.put("/notes")
+            async def replace(self, body: Short) -> None:
+                return None
+
+        path: Any = BFF(Notes, PhoneNotes, observers=()).openapi()["paths"]["/notes"]
+        shown = path["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+        assert ["Long", "Short"] == [part["$ref"].rpartition("/")[2] for part in shown]
+        assert [True, False] == [path[method]["requestBody"]["required"] for method in ("post", "put")]
 
     def test_asking_twice_gives_the_same_document(self) -> None:
         app = BFF(self.Phone, self.Desk, observers=())

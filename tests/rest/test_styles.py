@@ -493,3 +493,47 @@ def test_the_kinds_of_a_union_are_all_spelled() -> None:
 
     pets = [{"kind": "cat", "livesLeft": 9}, {"kind": "dog", "bestFriend": "you"}]
     assert {"allPets": pets} == fetch(BFF(Web, observers=()), "/").json()
+
+
+def test_what_is_not_there_is_missed_in_any_style() -> None:
+    class Web(ClientProfile):
+        naming = "camel"
+
+        @endpoint.get("/maybe")
+        def maybe(self) -> Part | None:
+            return Items.item(7).all_parts[3]
+
+        @endpoint.get("/line")
+        def line(self) -> PartLine:
+            part = Items.item(7).all_parts[3]
+            return PartLine.of(part)
+
+        @endpoint.get("/prices")
+        def prices(self) -> list[Money]:
+            return each(Items.item(7).all_parts, lambda part: part.unit_price)
+
+    app = BFF(Web, upstreams=SHOP, observers=())
+    assert None is fetch(app, "/maybe").json()
+    assert [{"inCents": 1, "currencyCode": "EUR"}] == fetch(app, "/prices").json()
+    assert (502, "contract") == ((reply := fetch(app, "/line")).status_code, reply.json()["cause"])
+
+
+def test_openapi_knows_every_field_that_may_be_none() -> None:
+    class Fields(Shape):
+        plain: int
+        nullable: int | None
+        several: int | str | None
+        literal: Literal[1] | None
+        anything: Any
+        defaulted: int | None = 1
+
+    class Web(ClientProfile):
+        omit_none = True
+
+        @endpoint.get("/")
+        async def page(self) -> Fields:
+            return Fields(plain=1, nullable=None, several=None, literal=None, anything=None, defaulted=None)
+
+    app = BFF(Web, observers=())
+    schema: Any = app.openapi()["components"]["schemas"]["Fields"]
+    assert (["plain"], {"plain": 1}) == (schema["required"], fetch(app, "/").json())
