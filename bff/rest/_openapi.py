@@ -43,8 +43,8 @@ def told_apart(pages: Sequence["PageRoute"]) -> Generator[None]:
         if address in seen:
             marked.append((page, page.path_format))
         seen.add(address)
-    for page, path in marked:
-        page.path_format = f"{path}{_MARK}{page.page.profile}"
+    for number, (page, path) in enumerate(marked):
+        page.path_format = f"{path}{_MARK}{number}"
     try:
         yield
     finally:
