@@ -6,22 +6,24 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from typing_extensions import override
 
 from bff._frames import user_frame
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
-from bff.declare._profile import Profile, endpoints_of
-from bff.declare._source import class_place
+from bff.declare._profile import Profile, endpoints_of, selector_of
 from bff.declare._upstream import Upstream
 from bff.errors import DeclarationError, Problem
 from bff.events import Emitter, Observer
 from bff.plan._plan import Plan, plan
 from bff.rest._build import Prepared, build_route
+from bff.rest._choice import Choice, choices, indistinct, prefixes
 from bff.rest._drain import Drain
 from bff.rest._health import health_router
+from bff.rest._openapi import joined, told_apart
 from bff.rest._problems import internal_error
 from bff.rest._reply import failure
-from bff.rest._route import PageRoute
+from bff.rest._route import PageRoute, ProfileRouter, absent
 
 __all__ = ["BFF", "ClientProfile"]
 
@@ -34,9 +36,11 @@ class ClientProfile(Profile):
     What one kind of client gets.
 
     A subclass declares endpoints as methods and settings as attributes; any other attribute is its own, for its
-    endpoints to read. `deadline` is in seconds, for the whole request; `prefix` is where it is served when one app
-    serves several profiles (default: `/` and the name); `forward_headers` may travel to upstreams that accept them;
-    `expose` shows `Server-Timing` and the names of upstreams to this client.
+    endpoints to read. `prefix`, `host` and `header` say which requests are its own, `identify` who is calling;
+    `deadline` is in seconds, for the whole request; `forward_headers` may travel to upstreams that accept them.
+    `naming`, `omit_none` and `max_items` say how answers are written, `on_partial` whether they may be partial. What is
+    taken from the client has an end at `max_request_body` bytes, and one request at `max_calls` calls; a `trusted_peer`
+    may shorten the deadline. `expose` shows `Server-Timing` and the names of upstreams to this client.
     """
 
     @classmethod
@@ -50,7 +54,7 @@ class ClientProfile(Profile):
         shuts down.
         """
         service = _Service((cls,), upstreams or {}, _observers(observers))
-        router = APIRouter(lifespan=service.lifespan)
+        router = ProfileRouter(Choice((cls,)) if selector_of(cls) else None, lifespan=service.lifespan)
         router.routes.extend(service.routes({cls: ""}))
         return router
 
@@ -59,10 +63,11 @@ class BFF(FastAPI):
     """
     Serve client profiles: an ASGI app, and a FastAPI app with all that belongs to one.
 
-    One profile is served at `/`, several each under its `prefix`. `upstreams` says where upstreams are, or how they
-    are called, in place of what their classes say: an address or a mapping of settings for each. `drain` is how long,
-    in seconds, the app goes on serving after SIGTERM, not ready any more. `observers` are told of events; without any
-    a `LoggingObserver` is. Everything else is FastAPI's. Raises `DeclarationError` with all problems at once.
+    One profile is served at `/`, several each under its `prefix`, or on the same paths by their `host` and `header`.
+    `upstreams` says where upstreams are, or how they are called, in place of what their classes say: an address or a
+    mapping of settings for each. `drain` is how long, in seconds, the app goes on serving after SIGTERM, not ready any
+    more. `observers` are told of events; without any a `LoggingObserver` is. Everything else is FastAPI's. Raises
+    `DeclarationError` with all problems at once.
     """
 
     def __init__(
@@ -79,7 +84,8 @@ class BFF(FastAPI):
         fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
         # Pages come before /docs and /openapi.json: routes are tried one after the other.
-        self.router.routes[:0] = service.routes(_prefixes(profiles), self)
+        self.router.routes[:0] = service.routes(prefixes(profiles), self)
+        self.router.default = absent(self.router.default)
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
 
@@ -101,6 +107,12 @@ class BFF(FastAPI):
     def pages(self) -> tuple[PageRoute, ...]:
         """The routes of all endpoints."""
         return tuple(route for route in self.router.routes if isinstance(route, PageRoute))
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document; a path that several clients share is described for all of them at once."""
+        with told_apart(self.pages):
+            return joined(super().openapi())
 
     def _lifespan(self, outer: _Lifespan | None) -> _Lifespan:
         @asynccontextmanager
@@ -126,7 +138,7 @@ class _Service:
         self, profiles: Sequence[type[ClientProfile]], upstreams: UpstreamsArgument, observers: Sequence[Observer]
     ) -> None:
         _check_arguments(profiles, upstreams)
-        problems: list[Problem] = _clashes(profiles)
+        problems: list[Problem] = indistinct(profiles)
         self.prepared: list[Prepared] = []
         mentioned: list[type[Upstream]] = []
         for profile in profiles:
@@ -151,6 +163,7 @@ class _Service:
 
     def routes(self, prefixes: Mapping[type[Profile], str], app: FastAPI | None = None) -> list[PageRoute]:
         """Return the routes of all endpoints, each under the prefix of its profile."""
+        chosen = choices(prefixes)
         return [
             build_route(
                 prepared,
@@ -158,6 +171,7 @@ class _Service:
                 connected=self.upstreams,
                 emitter=self._emitter,
                 app=app,
+                choice=chosen.get(prepared.endpoint.profile),
             )
             for prepared in self.prepared
         ]
@@ -181,14 +195,6 @@ def _prepare(endpoint: Endpoint) -> Prepared:
         if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Upstream)
     }
     return Prepared(endpoint, None, upstreams)
-
-
-def _prefixes(profiles: Sequence[type[ClientProfile]]) -> dict[type[Profile], str]:
-    """Return where each profile is served: alone at the root, unless it says otherwise."""
-    return {
-        profile: profile.prefix if profile.prefix is not None else "" if len(profiles) == 1 else f"/{profile.name}"
-        for profile in profiles
-    }
 
 
 def _mentioned(endpoint: Endpoint) -> list[type[Upstream]]:
@@ -230,19 +236,6 @@ def _called(value: object) -> str:
 def _misplaced(what: str, mend: str) -> Problem:
     file, line = user_frame()
     return Problem(what, mend, "BFF", file, line)
-
-
-def _clashes(profiles: Sequence[type[ClientProfile]]) -> list[Problem]:
-    prefixes = _prefixes(profiles)
-    by_prefix: dict[str, type[Profile]] = {}
-    problems: list[Problem] = []
-    for profile, prefix in prefixes.items():
-        first = by_prefix.setdefault(prefix, profile)
-        if first is not profile:
-            what = f"{first.__name__} and {profile.__name__} are both served under `{prefix or '/'}`"
-            place = class_place(profile, "prefix")
-            problems.append(Problem(what, "give one of them another `prefix`", f"{profile.__name__}.prefix", *place))
-    return problems
 
 
 def _observers(observers: Sequence[Observer] | None) -> Sequence[Observer]:

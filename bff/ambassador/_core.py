@@ -45,7 +45,8 @@ class Context:
     """
     What the layers need to know about the call around a request, and what they say of it.
 
-    `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`.
+    `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
+    that the caller asks again himself, so that nobody else does: tries of several layers multiply.
     `attempts` and `limit` are written by the layers: how many tries have been started, and the alarm that
     rings when the call's time is up.
     """
@@ -54,6 +55,7 @@ class Context:
     operation: str = ""
     deadline: float | None = None
     request_id: str = ""
+    is_retry: bool = field(default=False, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
 

@@ -69,7 +69,7 @@ class Retrier:
         request, context = cast("tuple[Request, Context]", state.args)
         self._set(state, outcome)
         pause = None
-        if await self._wants(state, request, outcome):
+        if not context.is_retry and await self._wants(state, request, outcome):
             pause = self._fit(self._wait(state, outcome), context)
             if self.budget is not None and not self.budget.has_token():
                 pause = None

@@ -16,12 +16,14 @@ from bff.declare._expressions import (
     when,
 )
 from bff.declare._shape import Shape
+from bff.declare._symbol import caller
 from bff.declare._upstream import Upstream
 
 __all__ = [
     "Shape",
     "Upstream",
     "call",
+    "caller",
     "derived",
     "each",
     "endpoint",

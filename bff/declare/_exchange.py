@@ -57,6 +57,7 @@ async def exchange(
     `UpstreamError` and `RejectedError`.
     """
     context = Context(binding.upstream, binding.operation.name, deadline, scope.request_id if scope else "")
+    context.is_retry = scope is not None and scope.is_retry
     started, status = perf_counter(), None
     try:
         request = _request(binding, values, scope)

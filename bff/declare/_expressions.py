@@ -19,6 +19,7 @@ def optional(value: T, default: T | None = None) -> T:
     """
     Use `default` where a call that `value` depends on fails, and say so in `BFF-Partial`.
 
+    A client that wants no partial answers (`on_partial = "fail"`) gets the failure instead.
     Typed as `value` is; whether the default may stand where it goes is checked at start-up.
     """
     trace = trace_now()
@@ -26,6 +27,8 @@ def optional(value: T, default: T | None = None) -> T:
     if not depends_on_call(node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
+    if trace.is_whole:
+        return cast("T", Symbol(node))
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
     return cast("T", Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)))
 

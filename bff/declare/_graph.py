@@ -60,6 +60,11 @@ class Now(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Caller(Node):
+    """Who is calling, as the profile's `identify` says."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Call(Node):
     """
     The answer of an upstream to one call of an operation; `arguments` are in the order of its parameters.

@@ -1,10 +1,13 @@
 """A client profile: what one kind of client gets, and how it is treated."""
 
+import inspect
 import re
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from bff.declare._endpoint import Endpoint, collect, read_endpoint, route_of
+from bff.declare._profile_settings import SETTINGS, misfit
+from bff.declare._selector import Selector, selector
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place
 from bff.errors import Problem
@@ -28,10 +31,19 @@ class Profile:
 
     name: ClassVar[str] = ""
     prefix: ClassVar[str | None] = None
+    host: ClassVar[str | Sequence[str] | None] = None
+    header: ClassVar[tuple[str, str] | Mapping[str, str] | None] = None
     deadline: ClassVar[float] = 10.0
+    identify: ClassVar[Any] = None
     forward_headers: ClassVar[Sequence[str]] = (*TRACING_HEADERS, "accept-language")
-    expose: ClassVar[bool] = False
+    trusted_peer: ClassVar[bool | Sequence[str]] = False
+    naming: ClassVar[str] = "snake"
+    omit_none: ClassVar[bool] = False
+    max_items: ClassVar[int | None] = None
     max_calls: ClassVar[int] = 100
+    max_request_body: ClassVar[int] = 1_000_000
+    on_partial: ClassVar[str] = "degrade"
+    expose: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -39,20 +51,9 @@ class Profile:
             cls.name = kebab(cls.__name__)
 
 
-NOT_SERVED = (
-    "header",
-    "host",
-    "identify",
-    "max_items",
-    "max_request_body",
-    "naming",
-    "omit_none",
-    "on_partial",
-    "trusted_peer",
-)
-"""Settings of the contract that this version does not know: to ignore one would be to break a promise silently."""
-
-SETTINGS = ("name", "prefix", "deadline", "forward_headers", "expose", "max_calls")
+def selector_of(profile: type[Profile]) -> Selector:
+    """Return what tells the requests of a profile from those of others, besides its prefix."""
+    return selector(profile.host, profile.header)
 
 
 def endpoints_of(profile: type[Profile]) -> tuple[list[Endpoint], list[Problem]]:
@@ -86,47 +87,8 @@ def _attribute_problems(name: str, value: object) -> list[tuple[str, str]]:
     if name in SETTINGS:
         if route_of(value):
             return [(f"the endpoint `{name}` has the name of a setting", "give it another name")]
-        wrong = _CHECKS[name](value)
-        return [(f"`{name}` is {value!r}", wrong)] if wrong else []
-    if name in NOT_SERVED:
-        return [(f"`{name}` is a setting that this version does not serve yet", "leave it out")]
+        wrong = misfit(name, value)
+        shown = f"the function `{value.__name__}`" if inspect.isfunction(value) else repr(value)
+        return [(f"`{name}` is {shown}", wrong)] if wrong else []
     near = near_miss(name, SETTINGS)
     return [(f"`{name}` is no setting", f"did you mean `{near}`?")] if near else []
-
-
-def _is_name(value: object) -> str:
-    return "" if isinstance(value, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value) else "write it in kebab case"
-
-
-def _is_prefix(value: object) -> str:
-    is_right = value is None or (isinstance(value, str) and re.fullmatch(r"(/[^/{}?#]+)*", value))
-    return "" if is_right else "begin it with a slash and end it without one: `/phone`, or the empty string"
-
-
-def _is_deadline(value: object) -> str:
-    is_right = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
-    return "" if is_right else "set it to seconds, more than 0"
-
-
-def _is_names(value: object) -> str:
-    names = cast("Collection[object]", value) if isinstance(value, (list, tuple, set, frozenset)) else (None,)
-    return "" if all(isinstance(name, str) for name in names) else "set it to a tuple of header names"
-
-
-def _is_flag(value: object) -> str:
-    return "" if isinstance(value, bool) else "set it to True or False"
-
-
-def _is_count(value: object) -> str:
-    is_right = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    return "" if is_right else "set it to a whole number, at least 1"
-
-
-_CHECKS: dict[str, Callable[[object], str]] = {
-    "name": _is_name,
-    "prefix": _is_prefix,
-    "deadline": _is_deadline,
-    "forward_headers": _is_names,
-    "expose": _is_flag,
-    "max_calls": _is_count,
-}

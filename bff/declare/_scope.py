@@ -67,7 +67,8 @@ class RequestScope:
     lower case, that the profile lets travel on. Calls add to `freshness` and `calls`, optional parts of the answer
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
     `async def` endpoint made in vain. `writes` are what was sent to change something, `committed` the operations of
-    those that were answered with success.
+    those that were answered with success. `caller` is what the profile's `identify` returned. Where it `is_retry`,
+    whoever asks does so again, and calls for it are not.
     """
 
     started: float
@@ -82,6 +83,8 @@ class RequestScope:
     broken: dict[int, ContractViolation] = field(default_factory=dict[int, ContractViolation])
     writes: Writes = field(default_factory=Writes)
     committed: list[Operation[..., Any]] = field(default_factory=list[Operation[..., Any]])
+    caller: Any = None
+    is_retry: bool = False
     _now: datetime | None = None
 
     @property

@@ -40,14 +40,17 @@ class Symbol:
 
     __slots__ = ("__node",)
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node | None) -> None:
         object.__setattr__(self, "_Symbol__node", node)
 
     if not TYPE_CHECKING:
 
         @property
-        def __class__(self) -> NoReturn:
-            # `isinstance` asks for it where the real type says no, in libraries too.
+        def __class__(self) -> type:
+            # `isinstance` asks for it where the real type says no, in libraries too. Outside of a trace there is
+            # nothing to decide: there are only the words that modules import.
+            if current_trace() is None:
+                return Symbol
             what = "`isinstance` and `__class__` look at the symbolic value, not at the real one"
             raise trace_now().fail(what, _BRANCH)
 
@@ -61,8 +64,16 @@ class Symbol:
 
 
 def node_of(symbol: Symbol) -> Node:
-    """Return the node that a symbol stands for."""
-    return cast("Node", object.__getattribute__(symbol, "_Symbol__node"))
+    """Return the node that a symbol stands for; `caller` stands for another one in every trace."""
+    node = cast("Node | None", object.__getattribute__(symbol, "_Symbol__node"))
+    return _caller_node() if node is None else node
+
+
+def _caller_node() -> Node:
+    trace = trace_now()
+    if isinstance(trace.caller, Problem):
+        raise trace.fail(trace.caller.what, trace.caller.mend)
+    return trace.add(graph.Caller, trace.caller)
 
 
 def trace_now() -> Trace:
@@ -246,3 +257,6 @@ def _define_refusals() -> None:
 
 _define_operators()
 _define_refusals()
+
+caller: Any = Symbol(None)
+"""Who is calling, in a traced endpoint: what the profile's `identify` returned, and typed as its annotation says."""

@@ -13,6 +13,8 @@ from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
 
+NOBODY = Problem("`caller` is used, and nothing says who that is", "set `identify` on the profile")
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -30,17 +32,21 @@ class Trace:
     The graph of one endpoint while it is being written down.
 
     `problems` are all that were found, raised or not; `default_place` is where one belongs that no line of the user's
-    is running for. A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the
-    block around each block, `block_of` that of each node, `writes` the nodes of each block that write, in order.
-    `last_write` is the id of the last one above what is being traced, -1 without any; `pinned` are the items of the
-    loops that go on one item after another: in them every call belongs to its item. An endpoint that `is_read` may
-    not write.
+    is running for; `caller` is the type of who is calling, or why there is none; where the answer `is_whole`, there is
+    no doing without what is optional.
+
+    A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the block around
+    each block, `block_of` that of each node, `writes` the nodes of each block that write, in order. `last_write` is
+    the id of the last one above what is being traced, -1 without any; `pinned` are the items of the loops that go on
+    one item after another: in them every call belongs to its item. An endpoint that `is_read` may not write.
     """
 
     where: str
     is_read: bool = True
     problems: list[Problem] = field(default_factory=list[Problem])
     default_place: tuple[str, int] | None = None
+    caller: Type | Problem = NOBODY
+    is_whole: bool = False
     nodes: list[Node] = field(default_factory=list[Node])
     keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     parents: list[int] = field(default_factory=lambda: [-1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from bff.declare import _graph as graph
+from bff.declare._caller import caller_type
 from bff.declare._endpoint import Endpoint
 from bff.declare._fitting import mend_of
 from bff.declare._graph import Node
@@ -97,7 +98,9 @@ class _Run:
 
 def _attempt(endpoint: Endpoint, seen: Watched) -> tuple[_Run | None, Sequence[Problem]]:
     """Run an endpoint; return what it wrote down, or else what is wrong."""
-    written = Trace(endpoint.where, is_read=endpoint.route.method == "GET")
+    profile, is_read = endpoint.profile, endpoint.route.method == "GET"
+    is_whole = profile.on_partial == "fail"
+    written = Trace(endpoint.where, is_read=is_read, caller=caller_type(profile), is_whole=is_whole)
     try:
         with tracing(written):
             symbols = {p.name: Symbol(written.add(graph.Param, p.annotation, name=p.name)) for p in endpoint.parameters}

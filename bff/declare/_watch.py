@@ -42,6 +42,7 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
             own = dict(frame.f_locals)
             ran = seen.functions.setdefault(code, Ran({**frame.f_globals, **own}))
             ran.symbolic |= {name for name, value in own.items() if _is_symbolic(value)}
+            ran.symbolic |= {name for name in code.co_names if type(frame.f_globals.get(name)) is Symbol}
         elif event == "return" and code is endpoint:
             seen.line = frame.f_lineno
 

@@ -66,7 +66,7 @@ def _call(
         operation=call.operation,
         decoder=build_decoder(call.type, needed[call.id]),
         inputs=functions[f"inputs_{step.number}"],
-        is_own=not any(map(_has_call, call.arguments)),
+        is_own=not any(map(_is_learnt, call.arguments)),
         is_joined=is_joined,
         batch=batch,
         influences=tuple(sorted(scheduled.influences(step.number))) if batch else (),
@@ -90,8 +90,8 @@ def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
     )
 
 
-def _has_call(node: Node) -> bool:
-    """Say whether a call stands behind a value, or behind the list that it is an item of."""
+def _is_learnt(node: Node) -> bool:
+    """Say whether a value, or the list that it is an item of, comes from elsewhere than from the client."""
     if isinstance(node, graph.Item):
-        return _has_call(node.items)
-    return isinstance(node, graph.Call) or any(map(_has_call, node.operands))
+        return _is_learnt(node.items)
+    return isinstance(node, graph.Call | graph.Caller) or any(map(_is_learnt, node.operands))

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
-from bff.declare._types import Type, spell
+from bff.declare._types import Type, spell, type_of_constant
 from bff.plan._asking import calls_behind, is_looked_at, may_be_none, may_break, node_fields, passed_on
 from bff.plan._block import Block
-from bff.plan._layout import bracketed, quoted, spread, unpacked
+from bff.plan._layout import bracketed, quoted, spread, unpacked, value_name
 from bff.plan._names import Names
 from bff.plan._schedule import Schedule, Step
 from bff.plan._shapes import ShapeFacts, shape_facts
+from bff.plan._style import Style, has_fields
 
 _ATOM = re.compile(r"[A-Za-z_]\w*(\[\w+\])?|-?\d+|None|True|False|\[\]")
 
@@ -24,13 +25,14 @@ class Expressions:
     have succeeded, `regions` the items at hand that have a frame, the innermost first.
     """
 
-    def __init__(self, steps: Schedule, shared: Mapping[int, int]) -> None:
+    def __init__(self, steps: Schedule, shared: Mapping[int, int], style: Style) -> None:
         self.names = Names()
         self.regions: tuple[int, ...] = ()
         self.uses: Mapping[int, int] = {}
         self.certain: frozenset[int] = frozenset()
         self._steps = steps
         self._shared = shared
+        self._style = style
         self._shapely: dict[int, bool] = {}
 
     def required(self, code: str, node: Node, wanted: Type, place: str) -> str:
@@ -42,9 +44,10 @@ class Expressions:
         return f"need({code}, {quoted(place)}, {quoted(name)})"
 
     def value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
+        if is_data and not self.holds_shape(node):
+            return self.styled(node.type, self.value(node, block))
         if isinstance(node, graph.Constant):
             return self.names.constant(node.value)
-        is_data = is_data and self.holds_shape(node)
         key = (node.id, is_data)
         if key in block.names:
             return block.names[key]
@@ -68,7 +71,7 @@ class Expressions:
         if _ATOM.fullmatch(code):
             block.names[key] = code
             return code
-        name = _name(node, is_data=key[1])
+        name = value_name(node.id, is_data=key[1])
         if code != name:
             block.write(f"{name} = {code}")
         block.names[key] = name
@@ -103,8 +106,8 @@ class Expressions:
                 return f"p[{quoted(node.name)}]"
             case graph.Header():
                 return f"x.header({quoted(node.name)})"
-            case graph.Now():
-                return "x.now"
+            case graph.Now() | graph.Caller():
+                return f"x.{type(node).__name__.lower()}"
             case graph.Call():
                 return self.outcome(node)
             case graph.Item():
@@ -153,7 +156,7 @@ class Expressions:
         default = self.value(node.default, other, is_data=is_data)
         if not other.lines:
             return f"({default} if {value} is None else {value})"
-        name = _name(node, is_data=is_data)
+        name = value_name(node.id, is_data=is_data)
         block.write(f"{name} = {value}")
         block.write(f"if {name} is None:")
         other.write(f"{name} = {default}")
@@ -168,7 +171,7 @@ class Expressions:
         can_break = may_break(node.value)
         if not doubtful and not can_break:
             return self.value(node.value, block, is_data=is_data)
-        name, taken = _name(node, is_data=is_data), block
+        name, taken = value_name(node.id, is_data=is_data), block
         outside, self.certain = self.certain, self.certain | certain
         if can_break:
             block.write(f"{name} = UNSET")
@@ -206,7 +209,7 @@ class Expressions:
         if not any(branch.lines for branch in blocks):
             parts = [f"{code} if {test} else" for code, test in zip(codes, tests, strict=False)]
             return spread("(", [*parts, codes[-1]], ")", between=" ")
-        name = _name(node, is_data=is_data)
+        name = value_name(node.id, is_data=is_data)
         heads = [f"if {tests[0]}:", *(f"elif {test}:" for test in tests[1:]), "else:"]
         for head, code, inside in zip(heads, codes, blocks, strict=True):
             block.write(head)
@@ -216,7 +219,7 @@ class Expressions:
         return name
 
     def _each(self, node: graph.Each, block: Block, *, is_data: bool) -> str:
-        step, item, name = self._steps.step_of(node), node.item.id, _name(node, is_data=is_data)
+        step, item, name = self._steps.step_of(node), node.item.id, value_name(node.id, is_data=is_data)
         items = self.outcome(node) if step else self.value(node.items, block)
         if step is None and may_be_none(node.items):
             items = self._atom(node.items, block)
@@ -256,17 +259,22 @@ class Expressions:
         return f"q{self.regions[0]}" if self.regions else "x"
 
     def _build(self, node: graph.Build, block: Block, *, is_data: bool) -> str:
-        facts = shape_facts(node)
+        facts = shape_facts(node, self._style)
         codes = {name: self._field(facts, name, value, block, is_data=is_data) for name, value in node_fields(node)}
         if is_data and facts.is_plain:
-            codes.update(
-                {name: self.names.constant(value) for name, value in facts.defaults.items() if name not in codes}
-            )
-            return bracketed(
-                "{", [f"{quoted(facts.keys[name])}: {codes[name]}" for name in facts.keys if name in codes], "}"
-            )
+            for name, value in facts.defaults.items():
+                codes.setdefault(name, self.styled(type_of_constant(value), self.names.constant(value)))
+            entries = [f"{quoted(key)}: {codes[name]}" for name, key in facts.keys.items() if name in codes]
+            code = bracketed("{", entries, "}")
+            return f"sparse({code})" if self._style.omit_none and facts.may_be_sparse else code
         shape = self.names.hold(node.shape, node.shape.__name__)
-        return f"build({shape}, {bracketed('{', [f'{quoted(name)}: {code}' for name, code in codes.items()], '}')})"
+        code = f"build({shape}, {bracketed('{', [f'{quoted(name)}: {code}' for name, code in codes.items()], '}')})"
+        return self.styled(node.shape, code) if is_data else code
+
+    def styled(self, tp: Type, code: str) -> str:
+        """Make data of a value that pydantic would otherwise write in no style of the client's."""
+        is_left = self._style.is_plain or not has_fields(tp)
+        return code if is_left else f"{self.names.hold(self._style.dumper(tp), 'styled')}({code})"
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self.value(value, block, is_data=is_data and facts.is_plain)
@@ -290,7 +298,3 @@ class Expressions:
             return code
         inner.write(f"m[{slot}] = {code}")
         return f"m[{slot}]"
-
-
-def _name(node: Node, *, is_data: bool) -> str:
-    return f"d{node.id}" if is_data else f"n{node.id}"

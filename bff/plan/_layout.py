@@ -45,3 +45,8 @@ def spread(opening: str, codes: Sequence[str], closing: str, *, between: str) ->
 def unpacked(item: int, frame: str) -> str:
     """Return the line that takes a frame apart."""
     return f"v{item}, f{item}, i{item} = {frame}.v, {frame}.f, {frame}.item"
+
+
+def value_name(number: int, *, is_data: bool) -> str:
+    """Return the name of a variable for a value, by the number of its node."""
+    return f"d{number}" if is_data else f"n{number}"

@@ -9,6 +9,7 @@ from bff.declare._tracing import Traced
 from bff.plan._asking import may_break, node_fields
 from bff.plan._schedule import Schedule
 from bff.plan._shapes import shape_facts
+from bff.plan._style import Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ class OptionalPart:
         return tuple(dict.fromkeys(map(str, self.places)))
 
 
-def optional_parts(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart]:
+def optional_parts(traced: Traced, scheduled: Schedule, style: Style) -> Iterator[OptionalPart]:
     """Yield what may be missing, in the order of the answer."""
     places: dict[int, list[Place]] = {}
     nodes: dict[int, graph.Optional] = {}
-    for node, place in _Places(scheduled).of(traced.answer, Place()):
+    for node, place in _Places(scheduled, style).of(traced.answer, Place()):
         nodes[node.id] = node
         places.setdefault(node.id, []).append(place)
     required = scheduled.required
@@ -72,8 +73,9 @@ def optional_parts(traced: Traced, scheduled: Schedule) -> Iterator[OptionalPart
 class _Places:
     """Goes through an answer, from its parts to the values that they are made from."""
 
-    def __init__(self, scheduled: Schedule) -> None:
+    def __init__(self, scheduled: Schedule, style: Style) -> None:
         self._scheduled = scheduled
+        self._style = style
         self._seen: set[tuple[int, Place]] = set()
 
     def of(self, node: Node, place: Place) -> Iterator[tuple[graph.Optional, Place]]:
@@ -83,7 +85,7 @@ class _Places:
         self._seen.add((node.id, place))
         match node:
             case graph.Build():
-                facts = shape_facts(node)
+                facts = shape_facts(node, self._style)
                 for name, value in node_fields(node):
                     yield from self.of(value, place.at(facts.keys[name]))
             case graph.Each():

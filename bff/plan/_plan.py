@@ -10,6 +10,7 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._graph import Node
 from bff.declare._operation import Operation
 from bff.declare._tracing import Traced, trace
+from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
 from bff.plan._demand import demand
@@ -18,6 +19,7 @@ from bff.plan._order import Writes
 from bff.plan._schedule import Needs, Schedule, Step, schedule
 from bff.plan._shapes import shape_facts
 from bff.plan._steps import PlannedCall, PlannedStep
+from bff.plan._style import style_of
 from bff.plan._writer import Writer
 
 
@@ -63,6 +65,7 @@ def plan(endpoint: Endpoint) -> Plan:
 
 def plan_of(traced: Traced) -> Plan:
     """Return the plan for a graph."""
+    _refuse_one_key_for_two(traced)
     writes = Writes(traced)
     needed = demand(traced, writes.roots())
     scheduled = schedule(traced, needed, writes)
@@ -76,13 +79,25 @@ def plan_of(traced: Traced) -> Plan:
         scheduled.answer,
         tuple(scheduled.numbers[node.id] for node in writes.in_block(0)),
         scheduled.size(None),
-        tuple(optional_parts(traced, scheduled)),
+        tuple(optional_parts(traced, scheduled, style_of(traced.endpoint.profile))),
         tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),
         len(shared),
         functions["answer"],
         source,
         tuple(_notes(live, steps)),
     )
+
+
+def _refuse_one_key_for_two(traced: Traced) -> None:
+    style = style_of(traced.endpoint.profile)
+    for node in (node for node in traced.nodes if isinstance(node, graph.Build)):
+        owners: dict[str, str] = {}
+        for name, key in shape_facts(node, style).keys.items():
+            first = owners.setdefault(key, name)
+            if first != name:
+                what = f"`{first}` and `{name}` of `{node.shape.__name__}` are both written as `{key}`"
+                mend = "rename one of them, or give it an alias: `Field(serialization_alias=...)`"
+                raise DeclarationError(Problem(what, mend, traced.endpoint.where, node.file, node.line))
 
 
 def _shared(live: Sequence[Node]) -> list[int]:
@@ -95,7 +110,7 @@ def _shared(live: Sequence[Node]) -> list[int]:
 
 def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
-    writer = Writer(scheduled, shared)
+    writer = Writer(scheduled, shared, style_of(traced.endpoint.profile))
     parts = [text for step in scheduled.steps for text in _functions_of(step, writer)]
     answer = writer.answer(traced.answer, traced.endpoint.returns)
     endpoint = traced.endpoint

@@ -38,10 +38,16 @@ def build(shape: type[BaseModel], values: dict[str, Any]) -> BaseModel:
         raise ContractViolation(f"{place}: {first['msg']}", upstream="answer", operation=shape.__name__) from error
 
 
+def sparse(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is `None`."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
 NAMES: Mapping[str, object] = {
     "ContractViolation": ContractViolation,
     "UNSET": UNSET,
     "at": at,
     "build": build,
     "need": need,
+    "sparse": sparse,
 }

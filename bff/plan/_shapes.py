@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
-from bff.declare._types import Type, fields, origin_of, unwrap
+from bff.declare._types import Type, fields, is_nullable, origin_of, unwrap
+from bff.plan._style import PLAIN, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,17 @@ class ShapeFacts:
         """Whether the Shape can be written as a dict without asking pydantic."""
         return not self.reason
 
+    @property
+    def may_be_sparse(self) -> bool:
+        """Whether any field may be `None`."""
+        return any(is_nullable(tp) for tp in self.types.values())
 
-def shape_facts(node: graph.Build) -> ShapeFacts:
-    """Return what is known of a Shape and the values that it is built from."""
+
+def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
+    """Return what is known of a Shape and the values that it is built from, where it is written in a style."""
     shape: type[BaseModel] = node.shape
     infos = shape.model_fields
-    keys = {name: info.serialization_alias or info.alias or name for name, info in infos.items()}
+    keys = {name: style.key(name, info) for name, info in infos.items()}
     defaults = {
         name: info.default
         for name, info in infos.items()

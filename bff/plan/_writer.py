@@ -15,6 +15,7 @@ from bff.plan._expressions import Expressions
 from bff.plan._layout import tupled, unpacked
 from bff.plan._schedule import Region, Schedule, Step
 from bff.plan._shapes import models_in
+from bff.plan._style import PLAIN, Style
 
 
 class Writer:
@@ -26,9 +27,11 @@ class Writer:
     with the item in a frame: `q`, or by the number of the item `q7`, with `v7`, `f7` and `i7`.
     """
 
-    def __init__(self, steps: Schedule, shared: Sequence[int]) -> None:
-        self.expressions = Expressions(steps, {node: slot for slot, node in enumerate(shared)})
+    def __init__(self, steps: Schedule, shared: Sequence[int], style: Style = PLAIN) -> None:
+        slots = {node: slot for slot, node in enumerate(shared)}
+        self.expressions = Expressions(steps, slots, style)
         self._steps = steps
+        self._style = style
 
     def inputs(self, step: Step) -> str:
         """Return the text of a function that computes the arguments of a call, once what it needs has succeeded."""
@@ -55,14 +58,15 @@ class Writer:
 
     def answer(self, node: Node, wanted: Type) -> str:
         """Return the text of a function that computes the answer, as plain data ready to be encoded."""
+        expressions = self.expressions
         with self._function("answer", [node], None, self._steps.answer.hard) as block:
-            code = self.expressions.required(
-                self.expressions.value(node, block, is_data=True), node, wanted, "the answer"
-            )
-            named = models_in(wanted)
-            if named and not self.expressions.holds_shape(node) and not models_in(node.type) <= named:
+            is_shape, named = expressions.holds_shape(node), models_in(wanted)
+            code = expressions.value(node, block, is_data=is_shape)
+            code = expressions.required(code, node, wanted, "the answer")
+            code = code if is_shape else expressions.styled(wanted, code)
+            if self._style.is_plain and named and not is_shape and not models_in(node.type) <= named:
                 # What a subclass adds to the model that was declared is nobody's to see.
-                declared = self.expressions.names.hold(TypeAdapter(wanted).dump_python, "declared")
+                declared = expressions.names.hold(TypeAdapter(wanted).dump_python, "declared")
                 code = f"{declared}({code}, mode='json', by_alias=True)"
             block.write(f"return {code}")
         return "\n".join(block.lines)

@@ -12,11 +12,14 @@ from bff.declare._profile import TRACING_HEADERS
 from bff.declare._upstream import Upstream
 from bff.events import Emitter
 from bff.plan._plan import Plan
+from bff.plan._style import style_of
+from bff.rest._choice import Choice
 from bff.rest._page import Page, Runner
 from bff.rest._problems import openapi_problem
 from bff.rest._reply import Manner
 from bff.rest._route import PageRoute, header_names, is_personal, page_route
 from bff.rest._runners import Awaited, Planned
+from bff.rest._trust import trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,13 @@ def build_route(
     connected: Mapping[type[Upstream], Upstream],
     emitter: Emitter,
     app: object,
+    choice: Choice | None = None,
 ) -> PageRoute:
-    """Return the route of an endpoint on connected upstreams; `app` is the FastAPI app that it belongs to, if any."""
+    """
+    Return the route of an endpoint on connected upstreams.
+
+    `app` is the FastAPI app that it belongs to, if any; `choice` says which requests are its profile's.
+    """
     endpoint, profile = prepared.endpoint, prepared.endpoint.profile
     instances = [connected[cls] for cls in prepared.upstream_classes()]
     accepted = {name for instance in instances for name in instance.connection.accepts}
@@ -64,16 +72,26 @@ def build_route(
         forward=forward,
         has_calls=bool(instances) or not endpoint.is_traced,
         emitter=emitter,
+        max_items=profile.max_items,
+        max_body=profile.max_request_body,
+        trust=trust(profile.trusted_peer),
     )
-    route = page_route(endpoint, page, hidden=[*prepared.upstreams], responses=_responses(prepared), app=app)
-    route.page = replace(page, manner=_manner(prepared, route.dependant, forward))
+    hidden, responses = [*prepared.upstreams], _responses(prepared)
+    route = page_route(endpoint, page, hidden=hidden, responses=responses, app=app, choice=choice)
+    if route.body_field is not None:
+        route.responses = {413: openapi_problem("The body of the request is too large"), **route.responses}
+    manner = _manner(prepared, route.dependant, forward)
+    if choice is not None:
+        chosen_by = choice.vary(profile)
+        manner = replace(manner, vary=tuple(dict.fromkeys([*chosen_by, *manner.vary])), chosen_by=chosen_by)
+    route.page = replace(page, manner=manner)
     return route
 
 
 def _runner(prepared: Prepared, connected: Mapping[type[Upstream], Upstream]) -> Runner:
     if prepared.plan is None:
         instances = {name: connected[cls] for name, cls in prepared.upstreams.items()}
-        return Awaited(prepared.endpoint, instances)
+        return Awaited(prepared.endpoint, instances, style_of(prepared.endpoint.profile))
     bindings = {
         operation: connected[operation.owner].binding(operation) for operation in prepared.operations if operation.owner
     }

@@ -12,10 +12,12 @@ from bff.declare._operation import Operation
 from bff.declare._scope import RequestScope
 from bff.events import Emitter, RequestFinished
 from bff.execute._run import RequestFailed
+from bff.rest._cut import cut
 from bff.rest._identity import request_id
-from bff.rest._problems import CallFacts, problem_for
+from bff.rest._problems import CallFacts, problem_for, too_large
 from bff.rest._reply import Headers, Manner, Reply, encode, failure, success
 from bff.rest._server_timing import Timing, server_timing
+from bff.rest._trust import Trust, attempt, seconds
 
 ASGIScope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -53,7 +55,8 @@ class Page:
     An endpoint that is ready to serve.
 
     `deadline` is in seconds; `forward` are the headers that its upstreams may see; `path` is the template that it is
-    served under.
+    served under; `max_items` is how long its lists may be, `max_body` how many bytes a request's body may have; whom
+    `trust` covers is believed about deadline and tries.
     """
 
     runner: Runner
@@ -66,6 +69,9 @@ class Page:
     forward: tuple[str, ...]
     has_calls: bool
     emitter: Emitter
+    max_items: int | None
+    max_body: int
+    trust: Trust | None
 
     def begin(self, asgi: ASGIScope) -> RequestScope:
         """Return the scope of a request whose deadline starts now."""
@@ -80,7 +86,18 @@ class Page:
         if not self.manner.is_read:
             given = headers.get(IDEMPOTENCY_KEY)
             scope.writes.base = f"{given} {self.method} {asgi['path']}" if given else ""
+        if self.trust is not None and self.trust.covers(asgi):
+            told = seconds(headers)
+            scope.deadline = scope.deadline if told is None else min(scope.deadline, started + told)
+            scope.is_retry = attempt(headers) > 1
         return scope
+
+    def refuse(self, asgi: ASGIScope, scope: RequestScope) -> Reply:
+        """Return the reply to a request whose body is too large."""
+        reply = failure(too_large(asgi["path"]), self.manner.chosen_by)
+        self._sign(reply.headers, reply, scope)
+        self._report(asgi, scope, reply)
+        return reply
 
     async def reply(
         self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
@@ -101,14 +118,19 @@ class Page:
         except RequestFailed as failed:
             facts = _facts(failed)
             problem = problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=facts)
-            return failure(replace(problem, committed=tuple(map(_name, scope.committed))))
+            problem = replace(problem, committed=tuple(map(_name, scope.committed)))
+            return failure(problem, self.manner.chosen_by)
         body = made.value if isinstance(made.value, bytes) else encode(made.value)
+        cuts: Mapping[str, int] | None = None
+        if self.max_items is not None:
+            body, cuts = cut(body, self.max_items)
         return success(
             body,
             self.manner,
             missing=made.missing,
             freshness=scope.freshness,
             if_none_match=scope.headers.get("if-none-match"),
+            cuts=cuts,
         )
 
     async def _watched(self, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Produced:

@@ -23,11 +23,11 @@ def partial_header(missing: Iterable[tuple[str, str]]) -> str:
     >>> partial_header([("reviews", "timeout"), ("in stock", "open")])
     'reviews;cause=timeout, "in stock";cause=open'
     """
-    return ", ".join(f"{_bare_item(path)};cause={_bare_item(cause)}" for path, cause in missing)
+    return ", ".join(f"{bare_item(path)};cause={bare_item(cause)}" for path, cause in missing)
 
 
 @lru_cache(maxsize=1024)
-def _bare_item(text: str) -> str:
+def bare_item(text: str) -> str:
     """Return `text` as a Token where it can be one, else as a String, or as a Display String beyond printable ASCII."""
     if _TOKEN.fullmatch(text):
         return text

@@ -1,12 +1,13 @@
 """Write an outcome, or a failure, as a status, headers and a body."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
 from bff.ambassador._freshness import UNSTORABLE, Freshness, header, strictest
+from bff.rest._cut import TRUNCATED_HEADER, truncated_header
 from bff.rest._identity import etag, matches
 from bff.rest._partial import PARTIAL_HEADER, partial_header
 from bff.rest._problems import PROBLEM_MEDIA_TYPE, ProblemDetails
@@ -15,6 +16,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _CACHE_CONTROL, _ETAG, _VARY = b"cache-control", b"etag", b"vary"
 _PARTIAL = PARTIAL_HEADER.lower().encode()
+_TRUNCATED = TRUNCATED_HEADER.lower().encode()
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", PROBLEM_MEDIA_TYPE.encode())
 _NO_STORE = (_CACHE_CONTROL, header(UNSTORABLE, personal=False).encode())
@@ -26,13 +28,15 @@ class Manner:
     What holds for every answer of an endpoint.
 
     `is_personal` says that who is asking takes part in it, `vary` names the headers that do; only a `is_read` may be
-    kept by caches and asked for again with `If-None-Match`.
+    kept by caches and asked for again with `If-None-Match`. `chosen_by` are the headers by which a request came to
+    this endpoint and not to another client's: they decide about failures too.
     """
 
     status: int
     is_read: bool
     is_personal: bool
     vary: tuple[str, ...]
+    chosen_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +62,22 @@ def success(
     missing: Sequence[tuple[str, str]],
     freshness: Iterable[Freshness],
     if_none_match: str | None,
+    cuts: Mapping[str, int] | None = None,
 ) -> Reply:
     """
     Return the reply for an answer; a client that has it already gets `304`.
 
-    A partial answer, and that of a write, is not to be kept: it has neither freshness nor an `ETag`.
+    A partial answer, and that of a write, is not to be kept: it has neither freshness nor an `ETag`. `cuts` are the
+    whole lengths of lists that were cut, by path.
     """
     headers: Headers = [_JSON]
+    if cuts:
+        headers.append((_TRUNCATED, truncated_header(cuts).encode()))
     if missing:
         headers += [(_PARTIAL, partial_header(missing).encode()), _NO_STORE]
         return Reply(manner.status, _varied(headers, manner), body, tuple(path for path, _ in missing))
     if not manner.is_read:
-        return Reply(manner.status, [*headers, _NO_STORE], body)
+        return Reply(manner.status, with_vary([*headers, _NO_STORE], manner.chosen_by), body)
     allowed = strictest(*freshness)
     if allowed.no_store:
         return Reply(manner.status, _varied([*headers, _NO_STORE], manner), body)
@@ -83,15 +91,20 @@ def success(
     return Reply(manner.status, _varied([*headers, *kept], manner), body)
 
 
-def failure(problem: ProblemDetails) -> Reply:
-    """Return the reply for a problem."""
+def failure(problem: ProblemDetails, chosen_by: Sequence[str] = ()) -> Reply:
+    """Return the reply for a problem; `chosen_by` are the headers by which the request came to who answers it."""
     headers: Headers = [_PROBLEM, _NO_STORE]
     if problem.retry_after is not None:
         headers.append((b"retry-after", b"%d" % problem.retry_after))
-    return Reply(problem.status, headers, problem.body(), cause=problem.cause)
+    return Reply(problem.status, with_vary(headers, chosen_by), problem.body(), cause=problem.cause)
+
+
+def with_vary(headers: Headers, names: Sequence[str]) -> Headers:
+    """Add `Vary` to headers, where there is anything to vary by."""
+    if names:
+        headers.append((_VARY, ", ".join(names).encode()))
+    return headers
 
 
 def _varied(headers: Headers, manner: Manner) -> Headers:
-    if manner.vary:
-        headers.append((_VARY, ", ".join(manner.vary).encode()))
-    return headers
+    return with_vary(headers, manner.vary)

@@ -2,21 +2,34 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
+from fastapi.routing import APIRoute, APIRouter
+from fastapi.utils import generate_unique_id
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
+from bff.declare._profile import Profile
 from bff.declare._scope import RequestScope
+from bff.plan._style import style_of
+from bff.rest._body import Limited, Shared, declares_more, has_body
+from bff.rest._choice import Choice
+from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
 from bff.rest._parameters import is_plain, reader
-from bff.rest._reply import Reply
+from bff.rest._reply import Reply, with_vary
 
 _SCOPE = "bff.scope"
+_RECEIVE = "bff.receive"
+_CALLER = "bff_caller"
+NOT_CHOSEN = "bff.not_chosen"
+"""Where a request's scope has the headers by which it came to no page, though there is one for other clients."""
 
 
 class PageRoute(APIRoute):
@@ -32,11 +45,21 @@ class PageRoute(APIRoute):
         self.page = page
         self.declared = declared
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
+        self._is_given_request = not (self.dependant.request_param_name or "bff_").startswith("bff_")
 
+    @property
+    def place(self) -> int:
+        """The place of its profile among those that a request is offered to."""
+        return 0
+
+    @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path is this route's."""
         page = self.page
         began = scope[_SCOPE] = page.begin(scope)
+        if declares_more(began.headers.get("content-length"), page.max_body):
+            await send_reply(page.refuse(scope, began), send)
+            return
         if self._read is not None and scope["method"] == page.method and not _is_included(scope):
             values = self._read(scope)
             if values is not None:
@@ -44,7 +67,38 @@ class PageRoute(APIRoute):
                 if reply is not None:
                     await send_reply(reply, send)
                 return
-        await super().handle(scope, receive, _signing(send, page, scope, began))
+        if page.manner.chosen_by and scope["method"] != page.method:
+            headers = {"allow": page.method, "vary": ", ".join(page.manner.chosen_by)}
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers=headers)
+        scope[_RECEIVE] = receive
+        if self._is_given_request and has_body(began.headers):
+            shared = Shared(receive)
+            receive, scope[_RECEIVE] = shared.receive, shared.after_body
+        limited = Limited(page.max_body, receive, _signing(send, page, scope, began))
+        await super().handle(scope, limited.receive, limited.send)
+        if limited.is_exceeded:
+            await send_reply(page.refuse(scope, began), send)
+
+
+class ChosenRoute(PageRoute):
+    """Serves a page to those requests alone that are its client's; others may share its path."""
+
+    choice: Choice
+
+    @property
+    @override
+    def place(self) -> int:
+        """The place of its profile among those that a request is offered to."""
+        return self.choice.place(self.declared.profile)
+
+    @override
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is this route's."""
+        match, inner = super().matches(scope)
+        if match is Match.NONE or self.choice.of(scope) is self.declared.profile:
+            return match, inner
+        scope[NOT_CHOSEN] = self.page.manner.chosen_by
+        return Match.NONE, {}
 
 
 class _Written(Response):
@@ -62,19 +116,28 @@ class _Written(Response):
 
 
 def page_route(
-    endpoint: Endpoint, page: Page, *, hidden: Sequence[str], responses: Mapping[int | str, Any], app: object
+    endpoint: Endpoint,
+    page: Page,
+    *,
+    hidden: Sequence[str],
+    responses: Mapping[int | str, Any],
+    app: object,
+    choice: Choice | None = None,
 ) -> PageRoute:
     """
     Return the route for a page.
 
     `hidden` are the parameters that come from us and not from the client; `responses` are documented besides the
-    success; `app` is whose `dependency_overrides` count.
+    success; `app` is whose `dependency_overrides` count; `choice` says which requests are the endpoint's profile's.
     """
 
     async def answer(**values: Any) -> Response:
         request: Request = values[request_name] if request_name in own else values.pop(request_name)
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
-        reply = await route.page.reply(request.scope, request.receive, values, request.scope[_SCOPE])
+        scope: RequestScope = request.scope[_SCOPE]
+        scope.caller = values.pop(_CALLER, None)
+        # The body has been read: what else comes is that the client left.
+        reply = await route.page.reply(request.scope, request.scope[_RECEIVE], values, scope)
         if reply is not None:
             # What the endpoint or a dependency set on FastAPI's own response goes along.
             reply.headers.extend(response.headers.raw)
@@ -83,30 +146,57 @@ def page_route(
     shown = [parameter for parameter in endpoint.parameters if parameter.name not in hidden]
     own = {parameter.name for parameter in shown}
     request_name, response_name = _named(shown, Request), _named(shown, Response)
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=tp)
-        for name, tp in ((request_name, Request), (response_name, Response))
-        if name not in own
-    ]
-    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in shown]
-    answer.__signature__ = inspect.Signature([*ordered, *added])  # type: ignore[attr-defined]
+    added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
+    answer.__signature__ = _signature(shown, added)  # type: ignore[attr-defined]
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
-    options = endpoint.route.options
-    route = PageRoute(
+    route = (PageRoute if choice is None else ChosenRoute)(
         answer,
         page=page,
         declared=endpoint,
-        methods=[endpoint.route.method],
-        name=endpoint.name,
-        response_model=endpoint.returns,
-        status_code=options.get("status_code"),
-        tags=[*options.get("tags", (page.profile,))],
-        summary=options.get("summary"),
-        responses=dict(responses),
         dependency_overrides_provider=app,
+        responses=dict(responses),
+        **_options(endpoint, is_shared=choice is not None),
     )
+    if choice is not None and isinstance(route, ChosenRoute):
+        route.choice = choice
     return route
+
+
+def _options(endpoint: Endpoint, *, is_shared: bool) -> dict[str, Any]:
+    """Return what FastAPI is told of an endpoint, for its OpenAPI; with `is_shared` others may have its path."""
+
+    def named(route: APIRoute) -> str:
+        name = generate_unique_id(route)
+        return f"{endpoint.profile.name}_{name}" if is_shared else name
+
+    options = endpoint.route.options
+    return {
+        "generate_unique_id_function": named,
+        "methods": [endpoint.route.method],
+        "name": endpoint.name,
+        "response_model": style_of(endpoint.profile).documented(endpoint.returns),
+        "status_code": options.get("status_code"),
+        "tags": [*options.get("tags", (endpoint.profile.name,))],
+        "summary": options.get("summary"),
+        "openapi_extra": chosen_parameters(endpoint.profile),
+    }
+
+
+def _identified(profile: type[Profile]) -> Mapping[str, Any]:
+    """Return the parameter that says who is calling, with its annotation, where a profile asks for it."""
+    identify = profile.identify
+    if identify is None:
+        return {}
+    return {_CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
+
+
+def _signature(shown: Sequence[inspect.Parameter], added: Mapping[str, Any]) -> inspect.Signature:
+    """Return the signature that FastAPI reads: an endpoint's own parameters, and ours unless it takes them itself."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = {name: inspect.Parameter(name, keyword, annotation=annotation) for name, annotation in added.items()}
+    parameters |= {parameter.name: parameter.replace(kind=keyword) for parameter in shown}
+    return inspect.Signature([*parameters.values()])
 
 
 def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:
@@ -135,15 +225,43 @@ def header_names(dependant: Dependant) -> Iterator[str]:
 
 
 def _signing(send: Send, page: Page, scope: Scope, began: RequestScope) -> Send:
-    """Put the request id on whatever FastAPI answers instead of us: a 422, a 405, a user's own exception handler."""
+    """Put on whatever FastAPI answers instead of us (a 422, a 401, a user's own handler) what every answer has."""
 
     async def sign(message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = [*message.get("headers", [])]
             if not any(name.lower() == b"x-request-id" for name, _ in headers):
                 headers.append((b"x-request-id", began.request_id.encode()))
+                with_vary(headers, page.manner.chosen_by)
                 page.report_other(scope, began, message["status"])
             message = {**message, "headers": headers}
         await send(message)
 
     return sign
+
+
+class ProfileRouter(APIRouter):
+    """The pages of one profile for another app, which sees those requests alone that are the profile's."""
+
+    def __init__(self, choice: Choice | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._choice = choice
+
+    @override
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is for this router."""
+        if self._choice is not None and scope["type"] == "http" and self._choice.of(scope) is None:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def absent(default: ASGIApp) -> ASGIApp:
+    """Return what answers where no route does: as `default`, but for a path that another client would have."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        names = scope.get(NOT_CHOSEN)
+        if names:
+            raise HTTPException(HTTPStatus.NOT_FOUND, headers={"vary": ", ".join(names)})
+        await default(scope, receive, send)
+
+    return answer

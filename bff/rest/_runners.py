@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -14,6 +15,7 @@ from bff.declare._upstream import Upstream
 from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
 from bff.execute._run import Bindings, RequestFailed, run
 from bff.plan._plan import Plan
+from bff.plan._style import Style
 from bff.rest._page import Produced
 
 
@@ -34,11 +36,12 @@ class Planned:
 class Awaited:
     """Runs an `async def` endpoint with its upstreams, under the same deadline as a traced one."""
 
-    def __init__(self, endpoint: Endpoint, upstreams: Mapping[str, Upstream]) -> None:
+    def __init__(self, endpoint: Endpoint, upstreams: Mapping[str, Upstream], style: Style) -> None:
         self._function = endpoint.function
         self._profile = endpoint.profile()
         self._upstreams = upstreams
-        self._adapter = TypeAdapter[Any](endpoint.returns)
+        self._adapter = adapter = TypeAdapter[Any](endpoint.returns)
+        self._write = partial(adapter.dump_json, by_alias=True) if style.is_plain else style.writer(endpoint.returns)
         self._is_read = endpoint.route.method == "GET"
 
     async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
@@ -46,7 +49,7 @@ class Awaited:
         with entered(scope):
             value = await self._timed(params, scope)
         checked = self._adapter.validate_python(value, from_attributes=True)
-        return Produced(self._adapter.dump_json(checked, by_alias=True))
+        return Produced(self._write(checked))
 
     async def _timed(self, params: Mapping[str, Any], scope: RequestScope) -> Any:
         alarm = Alarm(asyncio.get_running_loop(), scope.deadline, is_callers=True)

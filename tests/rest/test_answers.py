@@ -407,7 +407,7 @@ class TestAsyncEndpoints:
         reply = fetch(app, "/notes", method="POST", json={"text": "hello"})
         assert (409, "urn:bff:problem:already-exists") == (reply.status_code, reply.json()["type"])
         responses = app.openapi()["paths"]["/notes"]["post"]["responses"]
-        assert {"201", "409", "422", "502", "503", "504"} == set(responses)
+        assert {"201", "409", "413", "422", "502", "503", "504"} == set(responses)
 
     def test_a_404_of_what_the_client_asked_for_passes(self) -> None:
         class Web(ClientProfile):

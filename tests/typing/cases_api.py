@@ -18,6 +18,7 @@ from bff import (
     Timeout,
     Upstream,
     call,
+    caller,
     derived,
     each,
     endpoint,
@@ -147,6 +148,37 @@ class Tablet(Mobile):
     @endpoint.get("/products/{product_id}")
     def product(self, product_id: int) -> Card:
         return Card.of(Catalog.product(product_id), tags=[])
+
+
+class Member(BaseModel):
+    name: str
+
+
+def member() -> Member:
+    return Member(name="ada")
+
+
+class App(Mobile):
+    header = ("x-client", "app")
+    host = "m.example.com"
+    identify = member
+    naming = "camel"
+    omit_none = True
+    max_items = 20
+    trusted_peer = ("10.0.0.0/8",)
+    on_partial = "fail"
+
+    @endpoint.get("/me")
+    def me(self) -> str:
+        who: Member = caller
+        return who.name
+
+
+class AppV2(App):
+    header = ("x-app-version", ">=2")
+    naming = "snake"
+    max_items = 50
+    on_partial = "degrade"
 
 
 async def decorators_of_endpoints_keep_types() -> None:
