@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._tracing import Traced
-from bff.declare._types import Type, element, protocol_members, unwrap, without_none
+from bff.declare._types import Type, element, protocol_members, typed_keys, unwrap, without_none
 
 
 @dataclass(slots=True)
@@ -64,7 +64,8 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
         case graph.Attribute():
             return [(node.base, Demand(fields={node.name: wanted}))]
         case graph.Index():
-            return [(node.base, Demand(items=wanted))]
+            is_typed = typed_keys(without_none(node.base.type)) is not None
+            return [(node.base, Demand(fields={str(node.key): wanted}) if is_typed else Demand(items=wanted))]
         case graph.Slice() | graph.Optional() | graph.OrElse():
             return [(operand, wanted) for operand in node.operands]
         case graph.Each():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from bff._unset import UNSET
 from bff.errors import ContractViolation
@@ -31,7 +31,8 @@ def need(value: T | None, place: str, source: str) -> T:
 def build(shape: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     """Validate a Shape; raises `ContractViolation` where the values break its own rules."""
     try:
-        return shape.model_validate(values, by_name=True)
+        given = values["root"] if issubclass(shape, RootModel) else values
+        return shape.model_validate(given, by_name=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in (shape.__name__, *first["loc"]))

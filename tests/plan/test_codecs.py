@@ -15,7 +15,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    RootModel,
     TypeAdapter,
     ValidationError,
     create_model,
@@ -157,10 +156,6 @@ class Checked(BaseModel):
         return value
 
 
-class Ids(RootModel[list[int]]):
-    pass
-
-
 class Prepared(BaseModel):
     id: int
 
@@ -173,7 +168,6 @@ class Prepared(BaseModel):
     [
         (Strict, "it forbids fields that it does not know"),
         (Checked, "it has validators"),
-        (Ids, "it is a RootModel"),
         (Prepared, "it does something of its own when it is built"),
     ],
 )
@@ -241,7 +235,7 @@ class Parcel:
 
 
 def test_a_dataclass_is_a_contract_too() -> None:
-    assert Parcel(7, 1.5) == decoder(Parcel, "id").decode(b'{"id": 7, "weight": 1.5}')
+    assert 7 == decoder(Parcel, "id").decode(b'{"id": "7", "weight": "heavy"}').id
 
 
 BROKEN: Sequence[Any] = [[[]], {"x": {}}, "?"]
