@@ -240,7 +240,8 @@ def _sequence_fits(source: Type, target: Type) -> bool:
 
 
 def _mapping_fits(source: Type, target: Type) -> bool:
-    if (origin_of(target) or target) not in MAPPINGS:
+    sort, asked = origin_of(source) or source, origin_of(target) or target
+    if asked not in (sort, collections.abc.Mapping) and (sort, asked) != (dict, collections.abc.MutableMapping):
         return False
     keys, wanted = get_args(source), get_args(target)
     return fits(mapping_value(source), mapping_value(target)) and (not wanted or not keys or fits(keys[0], wanted[0]))
