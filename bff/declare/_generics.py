@@ -1,12 +1,14 @@
 """Types as Python spells them: aliases looked through, generics filled in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import date, datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from types import UnionType
 from typing import (
     Annotated,
     Any,
     Generic,
+    Literal,
     NewType,
     Protocol,
     TypeAlias,
@@ -103,15 +105,6 @@ def walk(tp: Type) -> Iterator[Type]:
             waiting += get_args(part)
 
 
-def parameters_of(tp: Type) -> tuple[Type, ...]:
-    """Return the type variables that are still open in a type; a bare generic class has none."""
-    cls = as_class(tp)
-    if cls is None:
-        return tuple(getattr(tp, "__parameters__", ()))
-    made = cast("Mapping[str, Any]", getattr(cls, "__pydantic_generic_metadata__", {}))
-    return tuple(made["parameters"]) if made.get("origin") else ()
-
-
 def substituted(tp: Type, known: Mapping[Type, Type]) -> Type:
     """
     Return a type with what is known of its variables filled in.
@@ -120,12 +113,24 @@ def substituted(tp: Type, known: Mapping[Type, Type]) -> Type:
     >>> substituted(list[T], {T: int})
     list[int]
     """
-    if isinstance(tp, TypeVar):
-        return known.get(tp, tp)
-    parameters = parameters_of(tp)
-    if not any(parameter in known for parameter in parameters):
+    args = _arguments(tp)
+    if not args:
+        return known.get(tp, tp) if isinstance(tp, Hashable) else tp
+    filled = tuple(substituted(arg, known) for arg in args)
+    if all(new is old for new, old in zip(filled, args, strict=True)):
         return tp
-    return tp[tuple(known.get(parameter, parameter) for parameter in parameters)]
+    origin = origin_of(tp)
+    if origin is Annotated:
+        return Annotated[(filled[0], *tp.__metadata__)]
+    if origin in (Union, UnionType):
+        return Union[filled]  # noqa: UP007 - made of a tuple
+    return (origin or tp.__pydantic_generic_metadata__["origin"])[filled]
+
+
+def _arguments(tp: Type) -> tuple[Type, ...]:
+    """Return the parameters of a form of `typing`, or of a model that pydantic has made of a generic one."""
+    made = cast("Mapping[str, Any]", getattr(as_class(tp), "__pydantic_generic_metadata__", {}))
+    return () if origin_of(tp) is Literal else get_args(tp) or tuple(made.get("args", ()))
 
 
 def arguments_of(tp: Type) -> Mapping[Type, Type]:

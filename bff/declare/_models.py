@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, get_protocol_members, is_protocol, is_typeddict
 
-from bff.declare._generics import Type, arguments_of, class_of, hints_of, origin_of, substituted, unwrap
+from bff.declare._generics import Type, arguments_of, class_of, hints_of, origin_of, substituted, unwrap, walk
 
 
 def is_model(tp: Type) -> bool:
@@ -25,11 +25,21 @@ def infos_of(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
     return model.model_fields
 
 
+def annotation_of(model: type[BaseModel], info: FieldInfo) -> Type:
+    """Return the type of a field; where a generic model is made of itself pydantic leaves a reference there."""
+    origin = model.__pydantic_generic_metadata__["origin"]
+    if origin is None:
+        return info.annotation
+    name = f"{origin.__module__}.{origin.__qualname__}:"
+    references = [part for part in walk(info.annotation) if str(getattr(part, "type_ref", "")).startswith(name)]
+    return substituted(info.annotation, dict.fromkeys(references, model))
+
+
 def fields(tp: Type) -> Mapping[str, Type]:
     """Return the fields of a model and their types, in their order; those of a generic one are filled in."""
     cls = class_of(tp)
     if cls is not None and issubclass(cls, BaseModel):
-        return {name: info.annotation for name, info in infos_of(cls).items()}
+        return {name: annotation_of(cls, info) for name, info in infos_of(cls).items()}
     hints = hints_of(tp)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)} if cls is not None else {}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
@@ -23,6 +23,8 @@ class _ShapeMeta(ModelMetaclass):
             trace = current_trace()
             if trace is None:
                 return super().__call__(*args, **values)
+            if len(args) == 1 and issubclass(cls, RootModel):
+                args, values = (), {"root": args[0]}
             if args:
                 first = next(iter(cls.model_fields), "field")
                 raise trace.fail(f"`{cls.__name__}` takes its fields by name", f"write `{first}=...`")

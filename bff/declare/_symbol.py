@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast, get_args
 
 from bff._frames import user_frame
 from bff.declare import _graph as graph
@@ -135,7 +135,7 @@ def _field(trace: Trace, tp: Type, name: str) -> Type:
         return known[name]
     if name in computed_fields(tp):
         what = f"`{spell(tp)}.{name}` is a computed field, which no upstream sends: only fields can be read here"
-        mend = f"read it in a @derived function that takes a `{spell(tp)}`: that gets a real one, with all fields"
+        mend = f"read it in a @derived function that takes `{spell(tp)}`: that gets a real one, with all fields"
         raise trace.fail(what, mend)
     if hasattr(class_of(tp), name):
         raise trace.fail(f"`{spell(tp)}.{name}` is no field: only fields can be read here", DERIVED)
@@ -190,7 +190,9 @@ def _instead_of_index(tp: Type, key: object) -> str:
         return f"read the field: `.{key}`"
     if is_model(tp) and "root" in fields(tp):
         return f"read its root: `.root[{key!r}]`"
-    return f"use a plain index, or {DERIVED}" if item_at(tp, 0) is None else "it has no such item"
+    if has_length(tp):
+        return f"its last item is `[{len(get_args(tp)) - 1}]`"
+    return f"use a plain index, or {DERIVED}"
 
 
 def _slice(base: Node, key: "slice[object, object, object]") -> Node:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bff.declare import _graph as graph
+from bff.declare._generics import walk
 from bff.declare._graph import Node
 from bff.declare._tracing import Traced
 from bff.declare._types import Type, element, protocol_members, typed_keys, unwrap, without_none
@@ -83,6 +85,9 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
 
 def _asked(hint: Type) -> Demand:
     """Return what a parameter of a `@derived` function asks for: a `Protocol` just its properties."""
+    if any(isinstance(part, TypeVar) for part in walk(hint)):
+        # What comes back is what went in, and may be asked for more.
+        return WHOLE
     tp = unwrap(without_none(hint))
     properties = protocol_members(tp)
     if properties is not None:

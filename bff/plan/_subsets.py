@@ -14,9 +14,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typing_extensions import TypedDict, is_typeddict
 
-from bff.declare._generics import arguments_of, class_of, hints_of, substituted
+from bff.declare._generics import class_of, hints_of
 from bff.declare._models import infos_of, required_keys, unqualified
-from bff.declare._types import Type, is_model
+from bff.declare._types import Type, fields, is_model
 
 _UNSEEN = ("title", "alias_generator", "json_schema_extra", "defer_build", "use_attribute_docstrings")
 """What a model's configuration says of it as a whole, or has said of its fields already."""
@@ -31,7 +31,8 @@ def parts_of(tp: Type) -> Mapping[str, Type]:
     """Return the types of the fields with all that is said of their values: constraints, and discriminators."""
     if is_typeddict(class_of(tp)):
         return {name: unqualified(hint) for name, hint in hints_of(tp).items()}
-    return {name: _annotated(info, arguments_of(tp)) for name, info in _infos(tp).items()}
+    known = fields(tp)
+    return {name: _annotated(known[name], info) for name, info in _infos(tp).items()}
 
 
 def _infos(tp: Type) -> Mapping[str, FieldInfo]:
@@ -44,11 +45,10 @@ def _as_pydantic(cls: type[Any]) -> Any:
     return cls if is_pydantic_dataclass(cls) else pydantic_dataclass(cls)
 
 
-def _annotated(info: FieldInfo, known: Mapping[Type, Type]) -> Type:
+def _annotated(tp: Type, info: FieldInfo) -> Type:
     notes = [*info.metadata]
     if info.discriminator is not None:
         notes.append(Field(discriminator=info.discriminator))
-    tp = substituted(info.annotation, known)
     return Annotated[(tp, *notes)] if notes else tp
 
 
