@@ -68,7 +68,7 @@ def _unparsed(given: Type, target: Type) -> str:
 
 def _is_scalar(tp: Type) -> bool:
     cls = as_class(unwrap(tp))
-    return cls is not None and issubclass(cls, _SCALARS) and cls is not type(None)
+    return cls is not None and issubclass(cls, _SCALARS)
 
 
 def _unmet(given: Type, asked: Type) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Mapping
 from datetime import date, datetime
+from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from types import UnionType
 from typing import (
@@ -63,9 +64,11 @@ def peeled(tp: Type) -> Type:
     A generic alias has its parameters filled in; a `TypeVar` is its default, its bound, or any of its constraints.
     """
     if isinstance(tp, TypeAliasType):
-        return tp.__value__
+        return _value_of(tp)
     if isinstance(origin_of(tp), TypeAliasType):
-        return origin_of(tp).__value__[get_args(tp)]
+        return substituted(
+            _value_of(origin_of(tp)), dict(zip(origin_of(tp).__type_params__, get_args(tp), strict=True))
+        )
     if isinstance(tp, NewType):
         return tp.__supertype__
     if isinstance(tp, TypeVar):
@@ -74,6 +77,16 @@ def peeled(tp: Type) -> Type:
             return default
         return Union[tp.__constraints__] if tp.__constraints__ else tp.__bound__ or object  # noqa: UP007 - of a tuple
     return CHECKED.get(tp, tp) if as_class(tp) else tp
+
+
+@cache
+def _value_of(alias: TypeAliasType) -> Type:
+    """Return what an alias stands for; what is written as text, as an alias made of itself has to be, is read."""
+    reader = type(alias.__name__, (), {"__annotations__": {"value": alias.__value__}, "__module__": alias.__module__})
+    try:
+        return get_type_hints(reader, include_extras=True)["value"]
+    except NameError:
+        return alias.__value__
 
 
 def unwrap(tp: Type) -> Type:
