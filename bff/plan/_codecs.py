@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias, Union, get_args
 
 from pydantic import TypeAdapter
 
-from bff.declare._generics import peeled
+from bff.declare._generics import peeled, walk
 from bff.declare._models import is_model, typed_keys
 from bff.declare._types import (
     Type,
@@ -73,7 +73,7 @@ def _narrow(tp: Type, wanted: Demand, reasons: _Reasons, discriminator: str = ""
 def _narrow_annotated(tp: Type, wanted: Demand, reasons: _Reasons) -> Type:
     inner, *notes = get_args(tp)
     if not all(map(leaves_alone, notes)):
-        if any(map(has_parts, members(inner))):
+        if any(map(has_parts, walk(inner))):
             reasons[f"{spell(inner)} is decoded in full: it has validators"] = None
         return tp
     return Annotated[(_narrow(inner, wanted, reasons, discriminator_of(notes)), *notes)]
@@ -84,7 +84,7 @@ def _narrow_union(tp: Type, wanted: Demand, reasons: _Reasons, discriminator: st
     parts = [part for part in members(tp) if part is not type(None)]
     if len(parts) > 1:
         if not discriminator or not all(has_parts(part) and discriminator in parts_of(part) for part in parts):
-            if any(map(has_parts, parts)):
+            if any(map(has_parts, walk(tp))):
                 reasons[f"{spell(tp)} is decoded in full: all of its fields tell which it is"] = None
             return tp
         wanted = Demand(fields={**wanted.fields, discriminator: WHOLE})

@@ -132,7 +132,8 @@ def subset_of(tp: Type, parts: Mapping[str, Type]) -> Type:
     definitions: dict[str, Any] = {name: (part, _redeclared(infos[name])) for name, part in parts.items()}
     if issubclass(cls, RootModel):
         if not parts:
-            return object
+            # That it is there may be all that is asked, and `null` is something.
+            return RootModel[object]
         return create_model(cls.__name__, __base__=RootModel, **definitions)
     source = cls if issubclass(cls, BaseModel) else _as_pydantic(cls)
     config = {key: value for key, value in _config(source).items() if key not in _UNSEEN}

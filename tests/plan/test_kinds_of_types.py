@@ -11,15 +11,18 @@ from uuid import UUID
 import httpx
 import pytest
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasPath,
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     Json,
     PositiveInt,
     RootModel,
+    Tag,
     computed_field,
 )
 from pydantic.alias_generators import to_camel
@@ -27,7 +30,10 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypeAliasType, TypedDict
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint
+from bff import BFF, ClientProfile, DeclarationError, Shape, Upstream, call, derived, each, endpoint
+from bff.plan._codecs import build_decoder
+from bff.plan._demand import WHOLE, Demand
+from bff.plan._plan import Plan
 from tests.support.shop import Reply, get
 from tests.support.virtual import run
 
@@ -226,17 +232,20 @@ class Store(Upstream):
 
 def asked(body: Callable[[], Any], returns: Any = object, answers: Mapping[str, Any] = ANSWERS) -> Reply:
     """Serve a page, and ask for it once."""
-
-    def page(self: ClientProfile) -> object:
-        return body()
-
-    page.__annotations__["return"] = returns
-    profile = type("Phone", (ClientProfile,), {"page": endpoint.get("/page")(page)})
+    profile = type("Phone", (ClientProfile,), {"page": endpoint.get("/page")(returning(returns, body))})
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answers[request.url.path]))
     app = BFF(profile, upstreams={Store: {"transport": transport, "retry": None}}, observers=())
     reply = run(get(app, "/page"))
     assert reply is not None
     return reply
+
+
+def returning(returns: Any, body: Callable[[], Any]) -> Callable[..., Any]:
+    def page(self: ClientProfile) -> object:
+        return body()
+
+    page.__annotations__["return"] = returns
+    return page
 
 
 class Line(Shape):
@@ -344,3 +353,152 @@ CASES: list[tuple[Any, Any, Callable[[], Any]]] = [
 def test_every_kind(returns: Any, answer: Any, body: Callable[[], Any]) -> None:
     reply = asked(body, returns)
     assert (200, answer) == (reply.status, reply.json())
+
+
+# What is needed is checked, and nothing else
+
+
+def answering(path: str, **changed: Any) -> dict[str, Any]:
+    return {**ANSWERS, path: {**ANSWERS[path], **changed}}
+
+
+@pytest.mark.parametrize(
+    ("body", "changed", "status"),
+    [
+        (lambda: Store.facts().color, {"price": "-1", "count": 0}, 200),
+        (lambda: Store.facts().price, {"price": "-1"}, 502),
+        (lambda: Store.facts().count, {"count": 0}, 502),
+        (lambda: Store.facts().aware, {"aware": "2024-01-31T12:00:00"}, 502),
+        (lambda: Store.facts().color, {"color": "green"}, 502),
+        (lambda: Store.facts().key, {"key": "none"}, 502),
+        (lambda: Store.facts().parsed, {"parsed": "[1"}, 502),
+        (Store.facts, {"count": 0}, 502),
+    ],
+)
+def test_a_constraint_is_checked_where_its_field_is_needed(
+    body: Callable[[], Any], changed: Mapping[str, Any], status: int
+) -> None:
+    assert status == asked(body, answers=answering("/facts", **changed)).status
+
+
+class Weighed(Shape):
+    weight: float = Field(lt=100)
+
+
+@pytest.mark.parametrize(("weight", "status"), [(1, 200), (0, 502), (100, 502)])
+def test_a_contract_and_a_shape_each_keep_their_own_constraint(weight: float, status: int) -> None:
+    answers = answering("/parcel", weight=weight)
+    assert status == asked(lambda: Weighed.of(Store.parcel()), Weighed, answers).status
+
+
+@pytest.mark.parametrize(
+    ("body", "decoded", "reasons"),
+    [
+        (lambda: each(Store.media(), lambda media: media.title), {"[].title"}, ()),
+        (
+            lambda: Store.song().title,
+            {"title"},
+            ("Store.song: Film | Song is decoded in full: all of its fields tell which it is",),
+        ),
+        (lambda: Store.page().items[0].name, {"items[].name"}, ()),
+        (lambda: Store.tree().children[0].children[0].name, {"children[].children[].name"}, ()),
+        (lambda: Store.box().content.id, {"content.id"}, ()),
+        (lambda: Store.extra()["color"], {"color"}, ()),
+        (lambda: each(Store.ids().root, lambda item: item.id), {"root[].id"}, ()),
+        (lambda: Store.stock().sku, {"sku"}, ()),
+        (lambda: first(Store.page().items, Store.page().items[0]).name, {"items[]"}, ()),
+    ],
+)
+def test_what_is_decoded(body: Callable[[], Any], decoded: set[str], reasons: Sequence[str]) -> None:
+    plan = planned(body)
+    assert (decoded, tuple(reasons)) == ({*plan.calls[0].decoder.fields}, plan.notes)
+
+
+def planned(body: Callable[[], Any]) -> Plan:
+    class Phone(ClientProfile):
+        @endpoint.get("/page")
+        def page(self) -> object:
+            return body()
+
+    return BFF(Phone).plans[0]
+
+
+class Tagged(BaseModel):
+    item: Annotated[
+        Annotated[Film, Tag("f")] | Annotated[Song, Tag("s")],
+        Discriminator(lambda value: "f" if "minutes" in value else "s"),
+    ]
+
+
+class Checked(BaseModel):
+    items: Annotated[list[Product], AfterValidator(list)]
+
+
+NAMED = Demand(fields={"title": WHOLE, "id": WHOLE})
+
+
+@pytest.mark.parametrize(
+    ("contract", "wanted", "reason"),
+    [
+        (Tagged, Demand(fields={"item": NAMED}), "Film | Song is decoded in full: it has validators"),
+        (
+            Checked,
+            Demand(fields={"items": Demand(items=NAMED)}),
+            "list[Product] is decoded in full: it has validators",
+        ),
+    ],
+)
+def test_what_runs_code_of_its_own_is_decoded_in_full(contract: Any, wanted: Demand, reason: str) -> None:
+    assert (reason,) == build_decoder(contract, wanted).reasons
+
+
+def test_a_key_that_need_not_be_there_is_missing_at_run_time_alone() -> None:
+    without = {**ANSWERS, "/extra": {"color": "red"}}
+    assert 502 == asked(lambda: Store.extra()["made"], int, without).status
+    assert 200 == asked(lambda: Store.extra()["made"], int | None, without).status
+
+
+def test_what_a_union_has_in_common_has_the_types_of_all() -> None:
+    page = endpoint.get("/page")(returning(int, lambda: Store.media()[0].kind))
+    with pytest.raises(DeclarationError, match=r"and is `Literal\['book'\] \| Literal\['film'\]`"):
+        BFF(type("Phone", (ClientProfile,), {"page": page}))
+
+
+# The schema of the answer
+
+
+@pytest.mark.parametrize(
+    ("returns", "body", "schema"),
+    [
+        (
+            Lines[Line],
+            lambda: Lines[Line](items=each(Store.page().items, Line.of)),
+            {
+                "items": {"items": {"$ref": "#/components/schemas/Line"}, "title": "Items", "type": "array"},
+                "total": {"default": 0, "title": "Total", "type": "integer"},
+            },
+        ),
+        (
+            NamedLine,
+            lambda: NamedLine.of(Store.named()),
+            {
+                "firstName": {"title": "Firstname", "type": "string"},
+                "surname": {"title": "Surname", "type": "string"},
+                "town": {"title": "Town", "type": "string"},
+            },
+        ),
+        (
+            Level,
+            lambda: levels(Store.tree()),
+            {
+                "name": {"title": "Name", "type": "string"},
+                "children": {"items": {"$ref": "#/components/schemas/Level"}, "title": "Children", "type": "array"},
+            },
+        ),
+    ],
+)
+def test_openapi_shows_the_answer_as_it_is_sent(returns: Any, body: Callable[[], Any], schema: Any) -> None:
+    app = BFF(type("Phone", (ClientProfile,), {"page": endpoint.get("/page")(returning(returns, body))}))
+    document = app.openapi()
+    shown = document["paths"]["/page"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert schema == document["components"]["schemas"][shown["$ref"].rpartition("/")[2]]["properties"]
