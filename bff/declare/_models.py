@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import NotRequired, Required, get_args, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, get_protocol_members, is_protocol, is_typeddict
 
@@ -16,6 +16,11 @@ def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
     cls = class_of(tp)
     return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
+
+
+def is_root_model(model: type[BaseModel]) -> bool:
+    """Say whether a model is its one value, and no object with a field on the wire."""
+    return issubclass(model, RootModel)
 
 
 def infos_of(model: type[BaseModel]) -> Mapping[str, FieldInfo]:

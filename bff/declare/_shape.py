@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
+from bff.declare._models import is_root_model
 from bff.declare._narrowing import narrowed
 from bff.declare._symbol import Symbol, lift, node_of, suggest
 from bff.declare._trace import Trace, current_trace
@@ -23,7 +24,7 @@ class _ShapeMeta(ModelMetaclass):
             trace = current_trace()
             if trace is None:
                 return super().__call__(*args, **values)
-            if len(args) == 1 and issubclass(cls, RootModel):
+            if len(args) == 1 and is_root_model(cls):
                 args, values = (), {"root": args[0]}
             if args:
                 first = next(iter(cls.model_fields), "field")

@@ -117,7 +117,7 @@ def _attribute(base: Node, name: str) -> Node:
 
 def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
     """Refuse a field that only some of a union's models have."""
-    known = [fields(part) if is_model(part) else {} for part in parts]
+    known = [[*fields(part)] if is_model(part) else list[str]() for part in parts]
     lacking = [part for part, own in zip(parts, known, strict=True) if name not in own]
     if lacking and any(name in own for own in known):
         common = [field for field in known[0] if all(field in own for own in known)]

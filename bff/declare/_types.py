@@ -238,8 +238,9 @@ def _literal_fits(value: object, target: Type) -> bool:
 
 def _all_literals_fit(source: Type, target: Type) -> bool:
     """Say whether a type that has but a few values is made of those that are wanted."""
-    cls = as_class(source) or object
-    values = [*cast("type[Enum]", cls)] if issubclass(cls, Enum) else [True, False] if cls is bool else []
+    cls = as_class(source)
+    is_enum = cls is not None and issubclass(cls, Enum)
+    values = list[object](cast("Iterable[object]", source)) if is_enum else [True, False] if source is bool else []
     return bool(values) and all(_literal_fits(value, target) for value in values)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
 from bff.declare._generics import CHECKED, walk
-from bff.declare._models import infos_of
+from bff.declare._models import infos_of, is_root_model
 from bff.declare._types import Type, as_class, fields, is_model, origin_of, typed_keys
 
 _PLAIN = frozenset(
@@ -80,7 +80,8 @@ def shape_facts(node: graph.Build) -> ShapeFacts:
 
 def _reason(node: graph.Build) -> str:
     shape: type[BaseModel] = node.shape
-    return _own_rules(shape) or next(filter(None, map(_rules_of, infos_of(shape).items())), "") or _given(node)
+    rules = (_rules_of(name, info) for name, info in infos_of(shape).items())
+    return _own_rules(shape) or next((rule for rule in rules if rule), "") or _given(node)
 
 
 def _own_rules(shape: type[BaseModel]) -> str:
@@ -94,14 +95,14 @@ def _own_rules(shape: type[BaseModel]) -> str:
         return "it has serializers"
     if shape.__pydantic_custom_init__ or shape.__pydantic_post_init__:
         return "it does something of its own when it is built"
-    if issubclass(shape, RootModel):
+    if is_root_model(shape):
         return "it is a RootModel"
     ruling = sorted(shape.model_config.keys() - _PLAIN)
     return f"its model_config sets `{ruling[0]}`" if ruling else ""
 
 
-def _rules_of(field: tuple[str, FieldInfo]) -> str:
-    name, info = field
+def _rules_of(name: str, info: FieldInfo) -> str:
+    """Say what a field asks of its value besides being of its type."""
     if info.metadata or any(_is_ruled(part) for part in walk(info.annotation)):
         return f"`{name}` has constraints"
     if info.exclude or info.exclude_if or info.default_factory is not None:

@@ -18,7 +18,7 @@ ROWS = [row for rows in SECTIONS.values() for row in rows]
 
 
 def evaluated(text: str) -> Any:
-    return eval(text, vars(what_fits))
+    return eval(text, {**vars(what_fits)})
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.source} to {row.target}")

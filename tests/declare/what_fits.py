@@ -1,5 +1,4 @@
 """What fits where, as data: `test_what_fits.py` holds it against the check, mypy and the page in the docs."""
-# ruff: noqa: F401 - the rows name what is imported
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,6 +14,24 @@ from typing_extensions import TypeAliasType, TypedDict
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from bff import Shape
+
+__all__ = [
+    "UUID",
+    "AbstractSet",
+    "Any",
+    "AwareDatetime",
+    "Collection",
+    "Decimal",
+    "Iterable",
+    "Literal",
+    "Mapping",
+    "PositiveInt",
+    "Sequence",
+    "date",
+    "datetime",
+    "timedelta",
+]
+"""What the rows name of other modules."""
 
 
 @dataclass(frozen=True)

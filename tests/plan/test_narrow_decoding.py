@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 
@@ -167,7 +167,7 @@ def unions(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
         all(part.tp.model_fields["kind"].validation_alias is None for part in (first, second))
     ):
         tp = draw(st.sampled_from([tp, Annotated[tp, Field(discriminator="kind")]]))
-    tp = draw(st.sampled_from([tp, TypeAliasType(f"Made{next(_names)}", tp)]))
+    tp = draw(st.sampled_from([tp, cast("Any", TypeAliasType)(f"Made{next(_names)}", tp)]))
     common = sorted({*first.tp.model_fields} & {*second.tp.model_fields})
     return Kind(tp, first.bodies | second.bodies, of_fields({name: Kind(None, st.none(), WHOLLY) for name in common}))
 
@@ -209,13 +209,13 @@ def needed(value: Any, demand: Demand) -> Any:
     if value is None or demand.is_whole:
         return value
     if demand.fields:
-        held = value if isinstance(value, Mapping) else vars(value)
+        held = cast("dict[str, Any]", value if isinstance(value, dict) else vars(value))
         return {name: needed(held.get(name), part) for name, part in demand.fields.items()}
-    if demand.items is not None and isinstance(value, Mapping):
-        return {key: needed(item, demand.items) for key, item in value.items()}
-    if demand.items is not None and isinstance(value, Sequence):
-        return [needed(item, demand.items) for item in value]
-    return "there"
+    if demand.items is None:
+        return "there"
+    if isinstance(value, dict):
+        return {key: needed(item, demand.items) for key, item in cast("dict[str, Any]", value).items()}
+    return [needed(item, demand.items) for item in value]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
