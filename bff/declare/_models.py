@@ -5,7 +5,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import NotRequired, Required, get_args, get_type_hints
 
-from pydantic import BaseModel, RootModel
+import annotated_types
+from pydantic import BaseModel, Discriminator, RootModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, get_protocol_members, is_protocol, is_typeddict
 
@@ -16,6 +17,15 @@ def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
     cls = class_of(tp)
     return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
+
+
+def is_rule(note: object) -> bool:
+    """Say whether a note on a type asks something of its values, or changes them; a discriminator does not."""
+    if isinstance(note, FieldInfo):
+        return any(map(is_rule, note.metadata))
+    is_constraint = isinstance(note, (annotated_types.BaseMetadata, annotated_types.GroupedMetadata))
+    is_named = isinstance(note, Discriminator) and isinstance(note.discriminator, str)
+    return is_constraint or (hasattr(note, "__get_pydantic_core_schema__") and not is_named)
 
 
 def is_root_model(model: type[BaseModel]) -> bool:

@@ -81,8 +81,8 @@ def _narrow_annotated(tp: Type, wanted: Demand, reasons: _Reasons) -> Type:
 
 def _narrow_union(tp: Type, wanted: Demand, reasons: _Reasons, discriminator: str) -> Type:
     """Return a union whose members are told apart as those of the full one are."""
-    parts = [part for part in members(tp) if part is not type(None)]
-    if len(parts) > 1:
+    if sum(arg is not type(None) for arg in get_args(tp)) > 1:
+        parts = [part for part in members(tp) if part is not type(None)]
         if not discriminator or not all(has_parts(part) and discriminator in parts_of(part) for part in parts):
             if any(map(has_parts, walk(tp))):
                 reasons[f"{spell(tp)} is decoded in full: all of its fields tell which it is"] = None

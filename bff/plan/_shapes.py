@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
 from bff.declare._generics import CHECKED, walk
-from bff.declare._models import infos_of, is_root_model
+from bff.declare._models import infos_of, is_root_model, is_rule
 from bff.declare._types import Type, as_class, fields, is_model, origin_of, typed_keys
 
 _PLAIN = frozenset(
@@ -103,7 +103,7 @@ def _own_rules(shape: type[BaseModel]) -> str:
 
 def _rules_of(name: str, info: FieldInfo) -> str:
     """Say what a field asks of its value besides being of its type."""
-    if info.metadata or any(_is_ruled(part) for part in walk(info.annotation)):
+    if any(map(is_rule, info.metadata)) or any(_is_ruled(part) for part in walk(info.annotation)):
         return f"`{name}` has constraints"
     if info.exclude or info.exclude_if or info.default_factory is not None:
         return f"`{name}` is left out or made anew at run time"
@@ -112,7 +112,7 @@ def _rules_of(name: str, info: FieldInfo) -> str:
 
 def _is_ruled(tp: Type, _seen: frozenset[Type] = frozenset()) -> bool:
     """Say whether values of a type are asked more than to be of it; `_seen` are the TypedDicts it stands in."""
-    if origin_of(tp) is Annotated or as_class(tp) in CHECKED:
+    if as_class(tp) in CHECKED or (origin_of(tp) is Annotated and any(map(is_rule, get_args(tp)[1:]))):
         return True
     keys = typed_keys(tp)
     if keys is None or tp in _seen:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from typing_extensions import TypedDict, is_typeddict
 
 from bff.declare._generics import class_of, hints_of
-from bff.declare._models import infos_of, required_keys, unqualified
+from bff.declare._models import infos_of, is_rule, required_keys, unqualified
 from bff.declare._types import Type, fields, is_model
 
 _UNSEEN = ("title", "alias_generator", "json_schema_extra", "defer_build", "use_attribute_docstrings")
@@ -58,14 +58,10 @@ def leaves_alone(note: object) -> bool:
         case FieldInfo():
             told_by_name = note.discriminator is None or isinstance(note.discriminator, str)
             return told_by_name and all(map(leaves_alone, note.metadata))
-        case Discriminator():
-            return isinstance(note.discriminator, str)
         case annotated_types.MinLen() | annotated_types.MaxLen() | annotated_types.Len() | Strict() | FailFast():
             return True
-        case annotated_types.BaseMetadata() | annotated_types.GroupedMetadata():
-            return False
         case _:
-            return not hasattr(note, "__get_pydantic_core_schema__")
+            return not is_rule(note)
 
 
 def discriminator_of(notes: Iterable[object]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Generic, Literal, NewType, NotRequired, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, NotRequired, Protocol, TypeVar
 from uuid import UUID
 
 import httpx
@@ -38,6 +38,7 @@ from tests.support.shop import Reply, get
 from tests.support.virtual import run
 
 P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
 D = TypeVarWithDefault("D", default=int)
 Sku = NewType("Sku", str)
 Price = TypeAliasType("Price", Annotated[Decimal, Field(gt=0)])
@@ -115,6 +116,27 @@ class Extra(TypedDict):
     made: NotRequired[int]
 
 
+class Author(BaseModel):
+    """Knows a model that is written below it."""
+
+    name: str
+    shelf: "Shelf | None" = None
+
+
+class Shelf(BaseModel):
+    authors: list[Author]
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+class Holding(Protocol[P_co]):
+    @property
+    def items(self) -> Sequence[P_co]: ...
+
+
 class Facts(BaseModel):
     color: Color
     size: Literal["s", "m"]
@@ -157,6 +179,7 @@ ANSWERS: Mapping[str, Any] = {
         {"type": "book", "title": "Ulysses", "pages": 700},
         {"type": "film", "title": "Metropolis", "minutes": "long"},
     ],
+    "/books": [{"type": "book", "title": "Ulysses", "pages": 700}],
     "/song": {"title": "Lili", "minutes": 3, "type": "film"},
     "/tree": {"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}]},
     "/ids": [{"id": 1, "name": None}],
@@ -180,6 +203,11 @@ ANSWERS: Mapping[str, Any] = {
     },
     "/named": {"firstName": "Ada", "family": "Byron", "home": {"places": ["London"]}},
     "/area": {"width": 2, "height": 3},
+    "/best": {"type": "film", "title": "Metropolis", "minutes": "long"},
+    "/either": [{"type": "film", "title": "Metropolis", "minutes": 153}],
+    "/both": [{"id": 1, "name": "Lamp"}, {"type": "book", "title": "Ulysses", "pages": "many"}],
+    "/pages": {"new": {"items": [{"id": 1, "name": "Lamp"}]}},
+    "/author": {"name": 1, "shelf": {"authors": [{"name": "Ada"}]}},
     "/listed": [{"id": 1, "name": "Lamp"}],
 }
 
@@ -195,6 +223,9 @@ class Store(Upstream):
 
     @call.get("/media")
     def media(self) -> list[Media]: ...
+
+    @call.get("/books")
+    def books(self) -> list[Book]: ...
 
     @call.get("/song")
     def song(self) -> Film | Song: ...
@@ -225,6 +256,21 @@ class Store(Upstream):
 
     @call.get("/area")
     def area(self) -> Area: ...
+
+    @call.get("/best")
+    def best(self) -> Media | None: ...
+
+    @call.get("/either")
+    def either(self) -> list[Book] | list[Film]: ...
+
+    @call.get("/both")
+    def both(self) -> tuple[Product, Book]: ...
+
+    @call.get("/pages")
+    def pages(self) -> dict[str, Page[Product]]: ...
+
+    @call.get("/author")
+    def author(self) -> Author: ...
 
     @call.get("/listed")
     def listed(self) -> Listed[Product]: ...
@@ -283,6 +329,10 @@ class NamedLine(Shape):
     town: str = Field(validation_alias=AliasPath("home", 0))
 
 
+class Shown(Shape):
+    media: list[Media]
+
+
 class Level(Shape):
     name: str
     children: "list[Level]"
@@ -300,6 +350,16 @@ def levels(tree: Tree) -> Level:
 @derived
 def size(area: Area) -> int:
     return area.size  # type: ignore[return-value]
+
+
+@derived
+def boxed(product: Product | None) -> Box[Product]:
+    return Box(product or Product(id=0, name=""), 3)
+
+
+@derived
+def summed(page: Holding[HasId]) -> int:
+    return sum(item.id for item in page.items)
 
 
 @derived
@@ -345,6 +405,15 @@ CASES: list[tuple[Any, Any, Callable[[], Any]]] = [
     (list[str], ["Lamp"], lambda: each(Store.listed(), lambda item: item.name)),
     (Root, [{"name": "Lamp"}], lambda: Root(each(Store.listed(), Line.of))),
     (Root, [{"name": "Lamp"}], lambda: Root(root=each(Store.listed(), Line.of))),
+    (str | None, "Metropolis", lambda: Store.best().title),  # type: ignore[union-attr]
+    (str | None, "Metropolis", lambda: Store.either()[0].title),
+    (list[str], ["Lamp", "Ulysses"], lambda: [Store.both()[0].name, Store.both()[1].title]),
+    (str | None, "Lamp", lambda: Store.pages()["new"].items[0].name),
+    (str | None, "Ada", lambda: Store.author().shelf.authors[0].name),  # type: ignore[union-attr]
+    (int, 1, lambda: summed(Store.page())),
+    (Shown, {"media": [ANSWERS["/media"][0]]}, lambda: Shown(media=Store.books())),
+    (Box[Product], {"content": {"id": 1, "name": "Lamp"}, "size": 3}, lambda: boxed(Store.page().items[0])),
+    (list[bool], [True, True], lambda: [Store.facts().color == Color.RED, Store.facts().size == "s"]),
     (str, "Lamp", lambda: first(Store.page().items, Store.page().items[0]).name),
 ]
 
