@@ -3,12 +3,12 @@
 import difflib
 from collections.abc import Callable, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, get_args
 
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
-from bff.declare._generics import class_of
+from bff.declare._generics import class_of, walk
 from bff.declare._graph import Node
 from bff.declare._models import computed_fields, required_keys
 from bff.declare._trace import Trace, current_trace
@@ -132,6 +132,10 @@ def _field(trace: Trace, tp: Type, name: str) -> Type:
         raise trace.fail(what, _instead_of_field(tp, name))
     known = fields(tp)
     if name in known:
+        unread = next((part.__forward_arg__ for part in walk(known[name]) if isinstance(part, ForwardRef)), "")
+        if unread:
+            what = f"the type of `{spell(tp)}.{name}` cannot be read: a name in `{unread}` is not defined"
+            raise trace.fail(what, f"define or import it at module level, where `{spell(tp)}` is")
         return known[name]
     if name in computed_fields(tp):
         what = f"`{spell(tp)}.{name}` is a computed field, which no upstream sends: only fields can be read here"
