@@ -1,7 +1,7 @@
 """Decode of an upstream's answer just what is needed of it."""
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, Union, get_args
 
@@ -56,6 +56,9 @@ def _nothing(_: bytes) -> None:
 
 def _narrow(tp: Type, wanted: Demand, reasons: _Reasons, discriminator: str = "") -> Type:
     """Return a type that has only what is needed of `tp`, and the field that tells the members of a union apart."""
+    if origin_of(tp) is Iterable:
+        # Pydantic would check its items when they are gone through, and let that be once.
+        tp = listed(get_args(tp)[0])
     if wanted.is_whole or (as_class(tp) is not None and not has_parts(tp)):
         return tp
     inner = peeled(tp)

@@ -32,7 +32,7 @@ def parts_of(tp: Type) -> Mapping[str, Type]:
     if is_typeddict(class_of(tp)):
         return {name: unqualified(hint) for name, hint in hints_of(tp).items()}
     known = fields(tp)
-    return {name: _annotated(known[name], info) for name, info in _infos(tp).items()}
+    return {name: _annotated(known[name], info) for name, info in _infos(tp).items() if name in known}
 
 
 def _infos(tp: Type) -> Mapping[str, FieldInfo]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from pydantic import (
     create_model,
     field_validator,
 )
+from typing_extensions import TypedDict
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint, optional
 from bff.declare._types import union
@@ -163,9 +164,47 @@ class Prepared(BaseModel):
         self.id += 1
 
 
+class Drawn(BaseModel):
+    id: int
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return handler(source)
+
+
+@dataclass
+class Counted:
+    id: int
+
+    def __post_init__(self) -> None:
+        self.id += 1
+
+
+@dataclass
+class Started:
+    start: InitVar[int]
+    id: int
+
+
+@dataclass
+class Fixed:
+    name: str
+    id: int = field(default=7, init=False)
+
+
+class Sealed(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    id: int
+
+
 @pytest.mark.parametrize(
     ("contract", "reason"),
     [
+        (Drawn, "it has a schema of its own"),
+        (Counted, "it does something of its own when it is built"),
+        (Started, "it does something of its own when it is built"),
+        (Fixed, "`id` is not read from what is sent"),
+        (Sealed, "it forbids fields that it does not know"),
         (Strict, "it forbids fields that it does not know"),
         (Checked, "it has validators"),
         (Prepared, "it does something of its own when it is built"),

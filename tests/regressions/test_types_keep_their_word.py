@@ -1,6 +1,6 @@
 """What a type says besides its values was once lost on the way: when it was narrowed, named, or written as data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -95,6 +95,16 @@ class Person(BaseModel):
 
 def test_a_private_attribute_is_no_reason_to_decode_in_full() -> None:
     assert "Ada" == decoded(Person, "name", b'{"name": "Ada", "age": "unknown"}')
+
+
+class Bag(BaseModel):
+    items: Iterable[int]
+
+
+def test_the_items_of_an_iterable_are_checked_at_once_and_stay() -> None:
+    assert [1, 2] == decoded(Bag, "items", b'{"items": ["1", 2]}')
+    with pytest.raises(ValidationError, match="int_parsing"):
+        build_decoder(Iterable[int], WHOLE).decode(b'["x"]')
 
 
 # What fits
