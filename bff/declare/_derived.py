@@ -7,9 +7,10 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
+from bff.declare._generics import substituted
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, current_trace
-from bff.declare._types import Type, fits, spell
+from bff.declare._types import Type, fits, solved, spell, union
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +65,16 @@ class Derived(Generic[P, R]):
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise trace.fail(f"`{name}` takes any number of arguments", "name its parameters, with types")
         nodes = tuple(self._argument(trace, key, value) for key, value in bound.arguments.items())
-        return trace.add(graph.Lifted, self.hints["return"], function=self, arguments=nodes)
+        given = {key: node.type for key, node in zip(bound.arguments, nodes, strict=True)}
+        return trace.add(graph.Lifted, self._returns(given), function=self, arguments=nodes)
+
+    def _returns(self, given: Mapping[str, Type]) -> Type:
+        """Return the type of the result, with the type variables that the arguments say filled in."""
+        found: dict[Type, list[Type]] = {}
+        for name, tp in given.items():
+            for variable, part in solved(self.hints[name], tp):
+                found.setdefault(variable, []).append(part)
+        return substituted(self.hints["return"], {variable: union(parts) for variable, parts in found.items()})
 
     def _argument(self, trace: Trace, parameter: str, value: object) -> graph.Node:
         name = self.function.__name__

@@ -1,8 +1,31 @@
 """Say how to mend a value that does not fit where it goes."""
 
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Literal
+from uuid import UUID
+
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
-from bff.declare._types import Type, element, fields, fits, is_model, is_nullable, protocol_members, spell, without_none
+from bff.declare._types import (
+    Type,
+    as_class,
+    element,
+    fields,
+    fits,
+    is_model,
+    is_nullable,
+    members,
+    origin_of,
+    protocol_members,
+    spell,
+    union,
+    unwrap,
+    without_none,
+)
+
+_SCALARS = (str, bytes, int, float, Decimal, date, time, timedelta, UUID, Enum)
 
 
 def mend_of(node: Node, wanted: Type) -> str:
@@ -17,7 +40,35 @@ def mend_of(node: Node, wanted: Type) -> str:
     item, shape = element(given), element(target)
     if is_model(item) and hasattr(shape, "of"):
         return f"shape every item: `each(items, {spell(shape)}.of)`"
-    return _unmet(item or given, shape or target) or "make the types agree, or convert it in a @derived function"
+    return (
+        _unmet(item or given, shape or target)
+        or _unfit_member(given, wanted)
+        or _unparsed(given, target)
+        or "make the types agree, or convert it in a @derived function"
+    )
+
+
+def _unfit_member(given: Type, wanted: Type) -> str:
+    """Name what of a union does not fit, where the rest does."""
+    unfit = [part for part in members(given) if not fits(part, wanted)]
+    if len(unfit) == len(members(given)) or all(origin_of(part) is Literal for part in unfit):
+        return ""
+    named = spell(union(unfit))
+    return f"every member of a union must fit, and `{named}` does not: tell them apart in a @derived function"
+
+
+def _unparsed(given: Type, target: Type) -> str:
+    """Say how a scalar becomes another: nothing is parsed or converted on the way."""
+    if not (_is_scalar(given) and _is_scalar(target)):
+        return ""
+    return (
+        f"nothing is converted on the way: do it in a @derived function, `(value: {spell(given)}) -> {spell(target)}`"
+    )
+
+
+def _is_scalar(tp: Type) -> bool:
+    cls = as_class(unwrap(tp))
+    return cls is not None and issubclass(cls, _SCALARS)
 
 
 def _unmet(given: Type, asked: Type) -> str:

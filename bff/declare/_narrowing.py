@@ -3,7 +3,7 @@
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._trace import Trace
-from bff.declare._types import Type, element, fields, is_model, listed, members, nullable_if, union
+from bff.declare._types import Type, as_class, element, fields, is_model, listed, members, nullable_if, union
 
 
 def narrowed(trace: Trace, node: Node, wanted: Type) -> Node:
@@ -66,7 +66,8 @@ def _item_of(wanted: Type) -> Type:
 
 
 def _as_declared(trace: Trace, node: graph.Build, wanted: Type) -> graph.Build:
-    models = [part for part in members(wanted) if is_model(part) and issubclass(node.shape, part)]
+    classes = [cls for part in members(wanted) if (cls := as_class(part)) is not None and is_model(cls)]
+    models = [cls for cls in classes if issubclass(node.shape, cls)]
     if not models or node.shape in models or not hasattr(models[0], "of"):
         return node
     kept = {name: value for name, value in zip(node.names, node.values, strict=True) if name in fields(models[0])}

@@ -8,6 +8,7 @@ from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
+from bff.declare._models import infos_of, is_root_model
 from bff.declare._narrowing import narrowed
 from bff.declare._symbol import Symbol, lift, node_of, suggest
 from bff.declare._trace import Trace, current_trace
@@ -23,6 +24,8 @@ class _ShapeMeta(ModelMetaclass):
             trace = current_trace()
             if trace is None:
                 return super().__call__(*args, **values)
+            if len(args) == 1 and is_root_model(cls):
+                args, values = (), {"root": args[0]}
             if args:
                 first = next(iter(cls.model_fields), "field")
                 raise trace.fail(f"`{cls.__name__}` takes its fields by name", f"write `{first}=...`")
@@ -56,7 +59,7 @@ def _attributes(name: str, sources: tuple[object, ...]) -> list[object]:
 
 def _spelling(shape: type[BaseModel], name: str) -> str:
     """Return the keyword that pydantic takes for a field: its alias, unless names are allowed too."""
-    info = shape.model_fields.get(name)
+    info = infos_of(shape).get(name)
     by_name = shape.model_config.get("populate_by_name") or shape.model_config.get("validate_by_name")
     alias = info.validation_alias if info else None
     return alias if isinstance(alias, str) and not by_name else name
@@ -64,7 +67,7 @@ def _spelling(shape: type[BaseModel], name: str) -> str:
 
 def _by_name(shape: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values that may be keyed by alias, keyed by field."""
-    names = {_spelling(shape, name): name for name in shape.model_fields}
+    names = {_spelling(shape, name): name for name in infos_of(shape)}
     return {names.get(key, key): value for key, value in values.items()}
 
 
@@ -75,7 +78,7 @@ def _matching(
     for source in sources:
         _check_source(trace, shape, source)
     found: dict[str, Any] = {}
-    for name in (name for name in shape.model_fields if name not in values):
+    for name in (name for name in infos_of(shape) if name not in values):
         owners = [source for source in sources if name in _fields_of(source)]
         if len(owners) > 1:
             mend = f"say which: `{name}=...`"
@@ -104,7 +107,7 @@ def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> g
     if unknown:
         what = f"`{shape.__name__}` has no field `{unknown[0]}`"
         raise trace.fail(what, suggest(unknown[0], [*known]))
-    missing = [name for name, info in shape.model_fields.items() if info.is_required() and name not in values]
+    missing = [name for name, info in infos_of(shape).items() if info.is_required() and name not in values]
     if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
         what = f"`{shape.__name__}` gets no value for {listed}"

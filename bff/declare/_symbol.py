@@ -3,19 +3,23 @@
 import difflib
 from collections.abc import Callable, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, get_args
 
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
+from bff.declare._generics import class_of, walk
 from bff.declare._graph import Node
+from bff.declare._models import computed_fields, required_keys
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import (
     Type,
     element,
     fields,
+    has_length,
     is_model,
     is_nullable,
+    item_at,
     listed,
     mapping_value,
     members,
@@ -113,11 +117,24 @@ def _has_symbols(value: object) -> bool:
 
 def _attribute(base: Node, name: str) -> Node:
     trace = trace_now()
-    types = [_field(trace, part, name) for part in members(without_none(base.type))]
-    if not types:
+    parts = members(without_none(base.type))
+    if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
+    _check_common(trace, parts, name)
+    types = [_field(trace, part, name) for part in parts]
     tp = nullable_if(is_nullable(base.type), union(types))
     return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)
+
+
+def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
+    """Refuse a field that only some of a union's models have."""
+    known = [[*fields(part)] if is_model(part) else list[str]() for part in parts]
+    lacking = [part for part, own in zip(parts, known, strict=True) if name not in own]
+    if lacking and any(name in own for own in known):
+        common = [field for field in known[0] if all(field in own for own in known)]
+        what = f"not every member of `{spell(union(parts))}` has a field `{name}`: `{spell(lacking[0])}` has none"
+        told = f"read what all of them have ({', '.join(common)})" if common else "they have no field in common"
+        raise trace.fail(what, f"{told}; to tell them apart, {DERIVED}")
 
 
 def _field(trace: Trace, tp: Type, name: str) -> Type:
@@ -125,11 +142,19 @@ def _field(trace: Trace, tp: Type, name: str) -> Type:
         what = f"`{spell(tp)}` has no field `{name}`: only the fields of models can be read here"
         raise trace.fail(what, _instead_of_field(tp, name))
     known = fields(tp)
-    if name not in known:
-        if hasattr(tp, name):
-            raise trace.fail(f"`{spell(tp)}.{name}` is no field: only fields can be read here", DERIVED)
-        raise trace.fail(f"`{spell(tp)}` has no field `{name}`", suggest(name, [*known]))
-    return known[name]
+    if name in known:
+        unread = next((part.__forward_arg__ for part in walk(known[name]) if isinstance(part, ForwardRef)), "")
+        if unread:
+            what = f"the type of `{spell(tp)}.{name}` cannot be read: a name in `{unread}` is not defined"
+            raise trace.fail(what, f"define or import it at module level, where `{spell(tp)}` is")
+        return known[name]
+    if name in computed_fields(tp):
+        what = f"`{spell(tp)}.{name}` is a computed field, which no upstream sends: only fields can be read here"
+        mend = f"read it in a @derived function that takes `{spell(tp)}`: that gets a real one, with all fields"
+        raise trace.fail(what, mend)
+    if hasattr(class_of(tp), name):
+        raise trace.fail(f"`{spell(tp)}.{name}` is no field: only fields can be read here", DERIVED)
+    raise trace.fail(f"`{spell(tp)}` has no field `{name}`", suggest(name, [*known]))
 
 
 def _instead_of_field(tp: Type, name: str) -> str:
@@ -140,32 +165,49 @@ def _instead_of_field(tp: Type, name: str) -> str:
     return DERIVED
 
 
-def suggest(name: str, known: list[str]) -> str:
+def suggest(name: str, known: list[str], sort: str = "fields") -> str:
     """Return the mend for a name that is none of those that are known."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"its fields are {', '.join(known)}"
+    return f"did you mean `{near[0]}`?" if near else f"its {sort} are {', '.join(known)}"
 
 
 def _item(base: Node, key: object) -> Node:
     trace = trace_now()
     tp = without_none(base.type)
-    is_maybe = is_nullable(base.type)
     if type(key) is Symbol:
         what = f"`{spell(tp)}` cannot be indexed with a symbolic value"
         raise trace.fail(what, f"use a plain index, or {DERIVED}")
     if isinstance(key, slice):
         return _slice(base, cast("slice[object, object, object]", key))
+    value, is_there = _indexed(trace, tp, key)
+    nullable, is_absent = nullable_if(is_nullable(base.type), value), base.is_absent or not is_there
+    return trace.add(graph.Index, nullable, is_absent=is_absent, base=base, key=key)
+
+
+def _indexed(trace: Trace, tp: Type, key: object) -> tuple[Type, bool]:
+    """Return the type of an item, and whether it is always there."""
     keys = typed_keys(tp)
-    value = element(tp) if isinstance(key, int) else mapping_value(tp) if isinstance(key, str) else None
     if keys is not None and isinstance(key, str):
         if key not in keys:
-            raise trace.fail(f"`{spell(tp)}` has no key `{key}`", suggest(key, [*keys]))
-        value = keys[key]
-    if value is None:
-        is_field = is_model(tp) and isinstance(key, str)
-        mend = f"read the field: `.{key}`" if is_field else f"use a plain index, or {DERIVED}"
-        raise trace.fail(f"`{spell(tp)}` cannot be indexed with `{key!r}`", mend)
-    return trace.add(graph.Index, nullable_if(is_maybe, value), is_absent=True, base=base, key=key)
+            raise trace.fail(f"`{spell(tp)}` has no key `{key}`", suggest(key, [*keys], "keys"))
+        return keys[key], key in required_keys(tp)
+    held = item_at(tp, key) if isinstance(key, int) else None
+    if held is not None:
+        return held, True
+    value = element(tp) if isinstance(key, int) else mapping_value(tp) if isinstance(key, str) else None
+    if value is None or (isinstance(key, int) and has_length(tp)):
+        raise trace.fail(f"`{spell(tp)}` cannot be indexed with `{key!r}`", _instead_of_index(tp, key))
+    return value, False
+
+
+def _instead_of_index(tp: Type, key: object) -> str:
+    if is_model(tp) and isinstance(key, str):
+        return f"read the field: `.{key}`"
+    if is_model(tp) and "root" in fields(tp):
+        return f"read its root: `.root[{key!r}]`"
+    if has_length(tp):
+        return f"its last item is `[{len(get_args(tp)) - 1}]`"
+    return f"use a plain index, or {DERIVED}"
 
 
 def _slice(base: Node, key: "slice[object, object, object]") -> Node:

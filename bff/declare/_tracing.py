@@ -137,6 +137,9 @@ def _explained(error: Exception) -> tuple[str, str]:
         mistakes = error.errors(include_url=False, include_input=False)
         told = "; ".join(f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in mistakes)
         return f"`{error.title}` does not take these values: {told}", "give it values that fit"
+    if isinstance(error, RecursionError):
+        what = "it calls itself without an end: how deep a tree is, nobody knows before a request runs"
+        return what, "write out as many levels as the page shows, or go through the real tree in a @derived function"
     what = f"it raised {type(error).__name__} while it was traced: {error}"
     return what, "an endpoint runs once, on symbolic values: lift what needs real ones with @derived"
 

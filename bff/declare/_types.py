@@ -1,69 +1,49 @@
 """What is known of a symbolic value's type, and what fits where."""
 
 import collections.abc
-import dataclasses
-import inspect
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Never,
-    NewType,
-    TypeAlias,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Literal, Never, TypeVar, Union, cast, get_args
 
-from pydantic import BaseModel
-from typing_extensions import TypeAliasType, get_protocol_members, is_protocol, is_typeddict
+from typing_extensions import TypeAliasType, is_typeddict
 
-Type: TypeAlias = Any
-"""A type as Python spells it: a class, or a form of `typing`."""
+from bff.declare._generics import Type, as_class, bases_of, class_of, origin_of, unwrap
+from bff.declare._models import fields, is_model, protocol_members, typed_keys
 
-SEQUENCES = frozenset({list, tuple, collections.abc.Sequence, collections.abc.Collection, collections.abc.Iterable})
+__all__ = [
+    "Type",
+    "as_class",
+    "element",
+    "fields",
+    "fits",
+    "has_length",
+    "is_model",
+    "is_nullable",
+    "item_at",
+    "listed",
+    "mapped",
+    "mapping_value",
+    "members",
+    "nullable_if",
+    "origin_of",
+    "protocol_members",
+    "solved",
+    "spell",
+    "type_of_constant",
+    "typed_keys",
+    "union",
+    "unwrap",
+    "without_none",
+]
+
+_READ = (collections.abc.Collection, collections.abc.Iterable)
+_READ_SEQUENCES = (collections.abc.Sequence, *_READ)
+_READ_SETS = (collections.abc.Set, *_READ)
+SEQUENCES = frozenset({list, tuple, *_READ_SEQUENCES})
+SETS = frozenset({set, frozenset, collections.abc.Set})
 MAPPINGS = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
-
-
-def origin_of(tp: Type) -> Any:
-    """Return what a form of `typing` is made of: `list` for `list[int]`; `None` for a class."""
-    return get_origin(tp)
-
-
-def as_class(tp: Type) -> type[Any] | None:
-    """Return a type that is a class, `None` for a form of `typing`."""
-    return cast("type[Any]", tp) if isinstance(tp, type) else None
-
-
-def unwrap(tp: Type) -> Type:
-    """
-    Strip what does not change which values there are: `Annotated`, type aliases, `NewType`, `TypeVar` bounds.
-
-    A generic alias has its parameters filled in.
-
-    >>> unwrap(Annotated[int, "metres"])
-    <class 'int'>
-    """
-    while True:
-        if origin_of(tp) is Annotated:
-            tp = get_args(tp)[0]
-        elif isinstance(tp, TypeAliasType):
-            tp = tp.__value__
-        elif isinstance(origin_of(tp), TypeAliasType):
-            tp = origin_of(tp).__value__[get_args(tp)]
-        elif isinstance(tp, NewType):
-            tp = tp.__supertype__
-        elif isinstance(tp, TypeVar):
-            tp = union(tp.__constraints__) if tp.__constraints__ else tp.__bound__ or object
-        else:
-            return type(None) if tp is None else tp
 
 
 def members(tp: Type) -> tuple[Type, ...]:
@@ -113,77 +93,57 @@ def mapped(key: Type, value: Type) -> Type:
     return dict.__class_getitem__((key, value))
 
 
-def spell(tp: Type) -> str:
+def spell(tp: Type, _inside: tuple[Type, ...] = ()) -> str:
     """
-    Write a type as a user would.
+    Write a type as a user would; an alias that is made of itself goes by its name where it comes again.
 
     >>> spell(Union[list[int], None])
     'list[int] | None'
     """
+    if any(tp is alias for alias in _inside):
+        return str(tp)
+    inside = (*_inside, tp) if isinstance(tp, TypeAliasType) else _inside
     tp = unwrap(tp)
     if tp is type(None):
         return "None"
     origin, args = origin_of(tp), get_args(tp)
     if origin in (Union, types.UnionType):
-        return " | ".join(spell(part) for part in members(tp))
+        return " | ".join(spell(part, inside) for part in members(tp))
     if origin is Literal:
-        return f"Literal[{', '.join(repr(arg) for arg in args)}]"
+        return f"Literal[{', '.join(str(arg) if isinstance(arg, Enum) else repr(arg) for arg in args)}]"
     if origin is not None:
-        inner = ", ".join("..." if arg is Ellipsis else spell(arg) for arg in args)
+        inner = ", ".join("..." if arg is Ellipsis else spell(arg, inside) for arg in args)
         return f"{getattr(origin, '__name__', origin)}[{inner}]"
     return str(getattr(tp, "__name__", tp))
 
 
 def element(tp: Type) -> Type | None:
-    """Return the type of the items of a sequence, or `None` where it is none."""
-    tp = unwrap(tp)
-    origin = origin_of(tp) or tp
-    if origin not in SEQUENCES:
-        return None
-    args = [arg for arg in get_args(tp) if arg is not Ellipsis]
-    return union(args) if args else object
+    """Return the type of the items of a sequence, or of any of a union of them; `None` where it is none."""
+    return _of_every(tp, SEQUENCES, lambda args: union(arg for arg in args if arg is not Ellipsis))
 
 
 def mapping_value(tp: Type) -> Type | None:
-    """Return the type of the values of a mapping, or `None` where it is none."""
-    tp = unwrap(tp)
-    if (origin_of(tp) or tp) not in MAPPINGS:
+    """Return the type of the values of a mapping, or of any of a union of them; `None` where it is none."""
+    return _of_every(tp, MAPPINGS, lambda args: args[1])
+
+
+def _of_every(tp: Type, kinds: frozenset[Any], inner: Callable[[tuple[Type, ...]], Type]) -> Type | None:
+    parts = members(tp)
+    if any((origin_of(part) or part) not in kinds for part in parts):
         return None
-    args = get_args(tp)
-    return args[1] if args else object
+    return union(inner(get_args(part)) if get_args(part) else object for part in parts)
 
 
-def is_model(tp: Type) -> bool:
-    """Say whether a type has fields that we know of."""
-    cls = as_class(tp)
-    return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
-
-
-def fields(tp: Type) -> Mapping[str, Type]:
-    """Return the fields of a model and their types, in their order."""
-    if issubclass(tp, BaseModel):
-        return {name: info.annotation for name, info in tp.model_fields.items()}
-    hints = get_type_hints(tp, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(tp)}
-
-
-def protocol_members(tp: Type) -> Mapping[str, Type] | None:
-    """Return what a `Protocol` asks for, read-only, by name; `None` for anything that is no protocol."""
-    if not (isinstance(tp, type) and is_protocol(tp)):
-        return None
-    hints = get_type_hints(tp)
-    asked: dict[str, Type] = {}
-    for name in sorted(get_protocol_members(tp)):
-        declared = inspect.getattr_static(tp, name, None)
-        getter = declared.fget if isinstance(declared, property) else None
-        asked[name] = get_type_hints(getter).get("return", object) if getter else hints.get(name, Callable)
-    return asked
-
-
-def typed_keys(tp: Type) -> Mapping[str, Type] | None:
-    """Return the keys of a `TypedDict` and their types, or `None` where it is none."""
+def has_length(tp: Type) -> bool:
+    """Say whether a type is a tuple of a certain length."""
     tp = unwrap(tp)
-    return get_type_hints(tp) if is_typeddict(tp) else None
+    return origin_of(tp) is tuple and Ellipsis not in get_args(tp)
+
+
+def item_at(tp: Type, index: int) -> Type | None:
+    """Return what a tuple of a certain length holds at an index; `None` for anything else, and past its ends."""
+    args = get_args(unwrap(tp))
+    return args[index] if has_length(tp) and -len(args) <= index < len(args) else None
 
 
 def type_of_constant(value: object) -> Type:
@@ -205,6 +165,30 @@ def type_of_constant(value: object) -> Type:
         key = union(type_of_constant(item) for item in entries)
         return mapped(key, union(type_of_constant(item) for item in entries.values()))
     return type(value)
+
+
+def solved(pattern: Type, given: Type) -> Iterator[tuple[Type, Type]]:
+    """
+    Yield what type variables have to be for a type to fit a pattern.
+
+    >>> T = TypeVar("T")
+    >>> [*solved(list[T], list[int])]
+    [(~T, <class 'int'>)]
+    """
+    if isinstance(pattern, TypeVar):
+        yield pattern, given
+    elif origin_of(pattern) in (Union, types.UnionType):
+        parts = [part for part in get_args(pattern) if part is not type(None)]
+        rest = without_none(given) if len(parts) < len(get_args(pattern)) else given
+        yield from (pair for part in parts for pair in solved(part, rest))
+    elif element(pattern) is not None and element(given) is not None:
+        yield from solved(get_args(pattern)[0] if get_args(pattern) else object, element(given))
+    elif mapping_value(pattern) is not None and mapping_value(given) is not None and get_args(pattern):
+        yield from solved(get_args(pattern)[1], mapping_value(given))
+    else:
+        known = {origin_of(base): get_args(base) for base in bases_of(given)}
+        for part, argument in zip(get_args(pattern), known.get(origin_of(pattern), ()), strict=False):
+            yield from solved(part, argument)
 
 
 _LOOKS_LIKE_ANOTHER = frozenset({(bool, int), (datetime, date)})
@@ -238,21 +222,12 @@ def _member_fits(source: Type, target: Type) -> bool:
         return True
     if origin_of(source) is Literal:
         return _literal_fits(get_args(source)[0], target)
-    item, wanted = element(source), element(target)
-    if item is not None or wanted is not None:
-        return item is not None and wanted is not None and _sequence_fits(source, target)
-    value, wanted = mapping_value(source), mapping_value(target)
-    if value is not None or wanted is not None:
-        return value is not None and wanted is not None and _keys_fit(source, target) and fits(value, wanted)
-    if target is float and source is int:
-        return True
-    if (source, target) in _LOOKS_LIKE_ANOTHER:
-        return False
-    asked = protocol_members(target)
-    if asked is not None and is_model(source):
-        known = fields(source)
-        return all(name in known and fits(known[name], tp) for name, tp in asked.items())
-    return isinstance(source, type) and isinstance(target, type) and issubclass(source, target)
+    if origin_of(target) is Literal:
+        return _all_literals_fit(source, target)
+    for kinds, rule in ((SETS, _set_fits), (SEQUENCES, _sequence_fits), (MAPPINGS, _mapping_fits)):
+        if (origin_of(source) or source) in kinds:
+            return rule(source, target)
+    return _class_fits(source, target)
 
 
 def _literal_fits(value: object, target: Type) -> bool:
@@ -261,9 +236,28 @@ def _literal_fits(value: object, target: Type) -> bool:
     return _member_fits(type(value), target)
 
 
+def _all_literals_fit(source: Type, target: Type) -> bool:
+    """Say whether a type that has but a few values is made of those that are wanted."""
+    cls = as_class(source)
+    is_enum = cls is not None and issubclass(cls, Enum)
+    values = list[object](cast("Iterable[object]", source)) if is_enum else [True, False] if source is bool else []
+    return bool(values) and all(_literal_fits(value, target) for value in values)
+
+
+def _set_fits(source: Type, target: Type) -> bool:
+    sort, wanted = origin_of(source) or source, origin_of(target) or target
+    if wanted not in (sort, *_READ_SETS):
+        return False
+    return fits(_first(source), _first(target))
+
+
+def _first(tp: Type) -> Type:
+    return next(iter(get_args(tp)), object)
+
+
 def _sequence_fits(source: Type, target: Type) -> bool:
     sort, wanted = origin_of(source) or source, origin_of(target) or target
-    if sort is not wanted and wanted in (list, tuple):
+    if wanted not in (sort, *_READ_SEQUENCES):
         return False
     parts, asked = get_args(source), get_args(target)
     if wanted is tuple and asked and Ellipsis not in asked:
@@ -271,6 +265,28 @@ def _sequence_fits(source: Type, target: Type) -> bool:
     return fits(element(source), element(target))
 
 
-def _keys_fit(source: Type, target: Type) -> bool:
+def _mapping_fits(source: Type, target: Type) -> bool:
+    sort, asked = origin_of(source) or source, origin_of(target) or target
+    if asked not in (sort, collections.abc.Mapping) and (sort, asked) != (dict, collections.abc.MutableMapping):
+        return False
     keys, wanted = get_args(source), get_args(target)
-    return not wanted or not keys or fits(keys[0], wanted[0])
+    return fits(mapping_value(source), mapping_value(target)) and (not wanted or not keys or fits(keys[0], wanted[0]))
+
+
+def _class_fits(source: Type, target: Type) -> bool:
+    cls, wanted = class_of(source), class_of(target)
+    if cls is None or wanted is None or (cls, wanted) in _LOOKS_LIKE_ANOTHER:
+        return False
+    keys = typed_keys(source)
+    if keys is not None:
+        # Another TypedDict may be met by its keys alone, and would let the others out.
+        return wanted is collections.abc.Mapping and fits(mapped(str, union(keys.values())), target)
+    asked = protocol_members(target)
+    if asked is not None:
+        known = fields(source) if is_model(source) else protocol_members(source) or {}
+        return all(name in known and fits(known[name], tp) for name, tp in asked.items())
+    if wanted is float and issubclass(cls, int) and cls is not bool:
+        return True
+    if get_args(target):
+        return target in bases_of(source)
+    return not is_typeddict(wanted) and issubclass(cls, wanted)

@@ -1,28 +1,31 @@
 """Decode of an upstream's answer just what is needed of it."""
 
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, TypeAlias, Union, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter, create_model
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic import TypeAdapter
 
+from bff.declare._generics import peeled, walk
+from bff.declare._models import is_model, typed_keys
 from bff.declare._types import (
     Type,
     as_class,
     element,
     fields,
-    is_model,
     listed,
     mapped,
     mapping_value,
     members,
     origin_of,
-    union,
+    spell,
     unwrap,
 )
-from bff.plan._demand import Demand
+from bff.plan._demand import WHOLE, Demand
+from bff.plan._subsets import discriminator_of, has_parts, leaves_alone, parts_of, subset_of, why_whole
+
+_Reasons: TypeAlias = dict[str, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,91 +45,88 @@ def build_decoder(tp: Type, wanted: Demand) -> Decoder:
     """Return the decoder of a contract for a demand; it raises pydantic's `ValidationError` (lax JSON mode)."""
     if unwrap(tp) is type(None):
         return Decoder(_nothing, (), ())
-    reasons: dict[str, None] = {}
+    reasons: _Reasons = {}
     adapter = TypeAdapter[Any](_narrow(tp, wanted, reasons))
-    return Decoder(adapter.validator.validate_json, tuple(_paths(tp, wanted)), tuple(reasons))
+    return Decoder(adapter.validator.validate_json, tuple(dict.fromkeys(_paths(tp, wanted))), tuple(reasons))
 
 
 def _nothing(_: bytes) -> None:
     return None
 
 
-def _narrow(tp: Type, wanted: Demand, reasons: dict[str, None]) -> Type:
-    """Return a type that has only what is needed of `tp`."""
-    if wanted.is_whole:
+def _narrow(tp: Type, wanted: Demand, reasons: _Reasons, discriminator: str = "") -> Type:
+    """Return a type that has only what is needed of `tp`, and the field that tells the members of a union apart."""
+    if origin_of(tp) is Iterable:
+        # Pydantic would check its items when they are gone through, and let that be once.
+        tp = listed(get_args(tp)[0])
+    if wanted.is_whole or (as_class(tp) is not None and not has_parts(tp)):
         return tp
+    inner = peeled(tp)
+    if inner is not tp:
+        return _narrow(inner, wanted, reasons, discriminator)
     if origin_of(tp) is Annotated:
-        inner, *notes = get_args(tp)
-        return Annotated[(_narrow(inner, wanted, reasons), *notes)]
-    tp = unwrap(tp)
-    parts = members(tp)
-    if len(parts) > 1:
-        if sum(part is not type(None) for part in parts) > 1:
+        return _narrow_annotated(tp, wanted, reasons)
+    if origin_of(tp) in (Union, types.UnionType):
+        return _narrow_union(tp, wanted, reasons, discriminator)
+    if has_parts(tp):
+        return _narrow_fields(tp, wanted, reasons)
+    return _narrow_items(tp, wanted.of_items(), reasons)
+
+
+def _narrow_annotated(tp: Type, wanted: Demand, reasons: _Reasons) -> Type:
+    inner, *notes = get_args(tp)
+    if not all(map(leaves_alone, notes)):
+        if any(map(has_parts, walk(inner))):
+            reasons[f"{spell(inner)} is decoded in full: it has validators"] = None
+        return tp
+    return Annotated[(_narrow(inner, wanted, reasons, discriminator_of(notes)), *notes)]
+
+
+def _narrow_union(tp: Type, wanted: Demand, reasons: _Reasons, discriminator: str) -> Type:
+    """Return a union whose members are told apart as those of the full one are."""
+    if sum(arg is not type(None) for arg in get_args(tp)) > 1:
+        parts = [part for part in members(tp) if part is not type(None)]
+        if not discriminator or not all(has_parts(part) and discriminator in parts_of(part) for part in parts):
+            if any(map(has_parts, walk(tp))):
+                reasons[f"{spell(tp)} is decoded in full: all of its fields tell which it is"] = None
             return tp
-        return union(part if part is type(None) else _narrow(part, wanted, reasons) for part in parts)
-    item = element(tp)
-    if item is not None and origin_of(tp) is not tuple:
-        return listed(_narrow(item, wanted.of_items(), reasons))
-    value = mapping_value(tp)
-    if value is not None and get_args(tp):
-        return mapped(get_args(tp)[0], _narrow(value, wanted.of_items(), reasons))
-    cls = as_class(tp)
-    return _subset(cls, wanted, reasons) if cls is not None and issubclass(cls, BaseModel) else tp
+        wanted = Demand(fields={**wanted.fields, discriminator: WHOLE})
+    narrowed = (arg if arg is type(None) else _narrow(arg, wanted, reasons, discriminator) for arg in get_args(tp))
+    return Union[tuple(narrowed)]  # noqa: UP007 - made of a tuple
 
 
-def _subset(model: type[BaseModel], wanted: Demand, reasons: dict[str, None]) -> type[BaseModel]:
-    reason = _why_whole(model)
+def _narrow_items(tp: Type, wanted: Demand, reasons: _Reasons) -> Type:
+    args = get_args(tp)
+    if not args:
+        return tp
+    if mapping_value(tp) is not None:
+        return mapped(args[0], _narrow(args[1], wanted, reasons))
+    if element(tp) is None:
+        return tp
+    if origin_of(tp) is not tuple:
+        return listed(_narrow(args[0], wanted, reasons))
+    return tuple.__class_getitem__(tuple(arg if arg is Ellipsis else _narrow(arg, wanted, reasons) for arg in args))
+
+
+def _narrow_fields(tp: Type, wanted: Demand, reasons: _Reasons) -> Type:
+    parts = {name: part for name, part in parts_of(tp).items() if name in wanted.fields}
+    reason = why_whole(tp, parts)
     if reason:
-        reasons[f"{model.__name__} is decoded in full: {reason}"] = None
-        return model
-    infos = {name: info for name, info in model.model_fields.items() if name in wanted.fields}
-    definitions: dict[str, Any] = {
-        name: (_annotation(info, wanted.fields[name], reasons), _redeclared(info)) for name, info in infos.items()
-    }
-    dropped = ("title", "alias_generator", "json_schema_extra")
-    config = {key: value for key, value in model.model_config.items() if key not in dropped}
-    return create_model(model.__name__, __config__=cast("ConfigDict", config), **definitions)
-
-
-def _annotation(info: FieldInfo, wanted: Demand, reasons: dict[str, None]) -> Type:
-    narrowed = _narrow(info.annotation, wanted, reasons)
-    return Annotated[(narrowed, *info.metadata)] if info.metadata else narrowed
-
-
-def _redeclared(info: FieldInfo) -> Any:
-    """Return what a field says besides its type: its default, and its names on the wire."""
-    options: dict[str, Any] = {"validation_alias": info.validation_alias, "discriminator": info.discriminator}
-    if info.default_factory is not None:
-        return Field(default_factory=cast("Callable[[], Any]", info.default_factory), **options)
-    return Field(default=... if info.default is PydanticUndefined else info.default, **options)
-
-
-def _why_whole(model: type[BaseModel]) -> str:
-    """Say why a model cannot be decoded in part; the empty string where it can."""
-    decorators = model.__pydantic_decorators__
-    if decorators.field_validators or decorators.validators or decorators.model_validators:
-        return "it has validators"
-    if decorators.root_validators:
-        return "it has validators"
-    if issubclass(model, RootModel):
-        return "it is a RootModel"
-    if model.__pydantic_custom_init__ or model.__pydantic_post_init__:
-        return "it does something of its own when it is built"
-    if model.model_config.get("extra") == "forbid":
-        return "it forbids fields that it does not know"
-    own = (cls for cls in model.__mro__ if cls not in BaseModel.__mro__)
-    return "it has a schema of its own" if any("__get_pydantic_core_schema__" in vars(cls) for cls in own) else ""
+        reasons[f"{spell(tp)} is decoded in full: {reason}"] = None
+        return tp
+    return subset_of(tp, {name: _narrow(part, wanted.fields[name], reasons) for name, part in parts.items()})
 
 
 def _paths(tp: Type, wanted: Demand, prefix: str = "") -> Iterator[str]:
     """Yield what is decoded, as a user would write its path; `*` is all of a value."""
-    tp = next((part for part in members(tp) if part is not type(None)), tp)
-    item = element(tp) or mapping_value(tp)
-    if item is not None:
-        yield from _paths(item, wanted.of_items(), f"{prefix}[]")
-    elif wanted.is_whole or not is_model(tp):
-        yield prefix or "*"
-    else:
-        for name, field_type in fields(tp).items():
-            if name in wanted.fields:
-                yield from _paths(field_type, wanted.fields[name], f"{prefix}.{name}" if prefix else name)
+    for part in [part for part in members(tp) if part is not type(None)] or [tp]:
+        item = element(part) or mapping_value(part)
+        known = fields(part) if is_model(part) else typed_keys(part)
+        if item is not None:
+            yield from _paths(item, wanted.of_items(), f"{prefix}[]")
+        elif wanted.is_whole or known is None:
+            yield prefix or "*"
+        else:
+            for name, inner in known.items():
+                if name in wanted.fields:
+                    yield from _paths(inner, wanted.fields[name], f"{prefix}.{name}" if prefix else name)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bff.declare import _graph as graph
+from bff.declare._generics import walk
 from bff.declare._graph import Node
 from bff.declare._tracing import Traced
-from bff.declare._types import Type, element, protocol_members, unwrap, without_none
+from bff.declare._types import Type, element, protocol_members, typed_keys, unwrap, without_none
 
 
 @dataclass(slots=True)
@@ -65,7 +67,8 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
         case graph.Attribute():
             return [(node.base, Demand(fields={node.name: wanted}))]
         case graph.Index():
-            return [(node.base, Demand(items=wanted))]
+            is_typed = typed_keys(without_none(node.base.type)) is not None
+            return [(node.base, Demand(fields={str(node.key): wanted}) if is_typed else Demand(items=wanted))]
         case graph.Slice() | graph.Optional() | graph.OrElse() | graph.When() | graph.Fallback():
             return [(operand, wanted) for operand in node.operands]
         case graph.Each():
@@ -83,6 +86,9 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
 
 def _asked(hint: Type) -> Demand:
     """Return what a parameter of a `@derived` function asks for: a `Protocol` just its properties."""
+    if any(isinstance(part, TypeVar) for part in walk(hint)):
+        # What comes back is what went in, and may be asked for more.
+        return WHOLE
     tp = unwrap(without_none(hint))
     properties = protocol_members(tp)
     if properties is not None:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from bff._unset import UNSET
+from bff.declare._models import is_root_model
 from bff.errors import ContractViolation
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ def need(value: T | None, place: str, source: str) -> T:
 def build(shape: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     """Validate a Shape; raises `ContractViolation` where the values break its own rules."""
     try:
-        return shape.model_validate(values, by_name=True)
+        return shape.model_validate(values["root"] if is_root_model(shape) else values, by_name=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in (shape.__name__, *first["loc"]))

@@ -1,15 +1,48 @@
 """What has to be known of a Shape to write it: plain data where that is the same, pydantic where it is not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
-from bff.declare._types import Type, fields, is_nullable, origin_of, unwrap
+from bff.declare._generics import CHECKED, walk
+from bff.declare._models import infos_of, is_root_model, is_rule
+from bff.declare._types import Type, as_class, fields, is_model, is_nullable, origin_of, typed_keys
 from bff.plan._style import PLAIN, Style
+
+_PLAIN = frozenset(
+    {
+        "alias_generator",
+        "arbitrary_types_allowed",
+        "cache_strings",
+        "defer_build",
+        "extra",
+        "field_title_generator",
+        "from_attributes",
+        "frozen",
+        "hide_input_in_errors",
+        "ignored_types",
+        "json_schema_extra",
+        "json_schema_mode_override",
+        "json_schema_serialization_defaults_required",
+        "loc_by_alias",
+        "model_title_generator",
+        "populate_by_name",
+        "protected_namespaces",
+        "regex_engine",
+        "serialize_by_alias",
+        "title",
+        "use_attribute_docstrings",
+        "validate_assignment",
+        "validate_by_alias",
+        "validate_by_name",
+    }
+)
+"""What a Shape's configuration may set that changes neither its values nor how they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +74,7 @@ class ShapeFacts:
 def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
     """Return what is known of a Shape and the values that it is built from, where it is written in a style."""
     shape: type[BaseModel] = node.shape
-    infos = shape.model_fields
+    infos = infos_of(shape)
     keys = {name: style.key(name, info) for name, info in infos.items()}
     defaults = {
         name: info.default
@@ -53,6 +86,12 @@ def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
 
 def _reason(node: graph.Build) -> str:
     shape: type[BaseModel] = node.shape
+    rules = (_rules_of(name, info) for name, info in infos_of(shape).items())
+    return _own_rules(shape) or next((rule for rule in rules if rule), "") or _given(node)
+
+
+def _own_rules(shape: type[BaseModel]) -> str:
+    """Say what a Shape does besides holding its fields."""
     decorators = shape.__pydantic_decorators__
     if decorators.field_validators or decorators.model_validators or decorators.validators:
         return "it has validators"
@@ -62,29 +101,39 @@ def _reason(node: graph.Build) -> str:
         return "it has serializers"
     if shape.__pydantic_custom_init__ or shape.__pydantic_post_init__:
         return "it does something of its own when it is built"
-    for name, info in shape.model_fields.items():
-        if info.metadata or _has_notes(info.annotation):
-            return f"`{name}` has constraints"
-        if info.exclude or info.default_factory is not None:
-            return f"`{name}` is left out or made anew at run time"
+    if is_root_model(shape):
+        return "it is a RootModel"
+    ruling = sorted(shape.model_config.keys() - _PLAIN)
+    return f"its model_config sets `{ruling[0]}`" if ruling else ""
+
+
+def _rules_of(name: str, info: FieldInfo) -> str:
+    """Say what a field asks of its value besides being of its type."""
+    if any(map(is_rule, info.metadata)) or any(_is_ruled(part) for part in walk(info.annotation)):
+        return f"`{name}` has constraints"
+    if info.exclude or info.exclude_if or info.default_factory is not None:
+        return f"`{name}` is left out or made anew at run time"
+    return f"`{name}` has a default that is validated" if info.validate_default else ""
+
+
+def _is_ruled(tp: Type, _seen: frozenset[Type] = frozenset()) -> bool:
+    """Say whether values of a type are asked more than to be of it; `_seen` are the TypedDicts it stands in."""
+    if as_class(tp) in CHECKED or (origin_of(tp) is Annotated and any(map(is_rule, get_args(tp)[1:]))):
+        return True
+    keys = typed_keys(tp)
+    if keys is None or tp in _seen:
+        return False
+    return any(_is_ruled(part, _seen | {tp}) for key in keys.values() for part in walk(key))
+
+
+def _given(node: graph.Build) -> str:
+    known = fields(node.shape)
     for name, value in zip(node.names, node.values, strict=True):
-        if not models_in(value.type) <= models_in(shape.model_fields[name].annotation):
+        if not models_in(value.type) <= models_in(known[name]):
             return f"`{name}` is given a subclass of its type"
     return ""
 
 
-def _has_notes(tp: Type) -> bool:
-    return origin_of(tp) is Annotated or any(_has_notes(argument) for argument in get_args(tp))
-
-
 def models_in(tp: Type) -> frozenset[Any]:
     """Return the models that a type is made of."""
-    return frozenset(_model_classes(tp))
-
-
-def _model_classes(tp: Type) -> Iterator[Any]:
-    tp = unwrap(tp)
-    if isinstance(tp, type) and issubclass(tp, BaseModel):
-        yield tp
-    for argument in get_args(tp):
-        yield from _model_classes(argument)
+    return frozenset(part for part in walk(tp) if is_model(part))

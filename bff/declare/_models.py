@@ -1,0 +1,101 @@
+"""What has fields that we know of, and what they are: pydantic's models, dataclasses, TypedDicts, Protocols."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import NotRequired, Required, get_args, get_type_hints
+
+import annotated_types
+from pydantic import BaseModel, Discriminator, RootModel
+from pydantic.fields import FieldInfo
+from typing_extensions import ReadOnly, get_protocol_members, is_protocol, is_typeddict
+
+from bff.declare._generics import Type, arguments_of, class_of, hints_of, origin_of, substituted, unwrap, walk
+
+
+def is_model(tp: Type) -> bool:
+    """Say whether a type has fields that we know of."""
+    cls = class_of(tp)
+    return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
+
+
+def is_rule(note: object) -> bool:
+    """Say whether a note on a type asks something of its values, or changes them; a discriminator does not."""
+    if isinstance(note, FieldInfo):
+        return any(map(is_rule, note.metadata))
+    is_constraint = isinstance(note, (annotated_types.BaseMetadata, annotated_types.GroupedMetadata))
+    is_named = isinstance(note, Discriminator) and isinstance(note.discriminator, str)
+    return is_constraint or (hasattr(note, "__get_pydantic_core_schema__") and not is_named)
+
+
+def is_root_model(model: type[BaseModel]) -> bool:
+    """Say whether a model is its one value, and no object with a field on the wire."""
+    return issubclass(model, RootModel)
+
+
+def infos_of(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
+    """Return what pydantic knows of the fields of a model; one that was waiting for another's name is completed."""
+    if not model.__pydantic_complete__:
+        model.model_rebuild(raise_errors=False)
+    return model.model_fields
+
+
+def annotation_of(model: type[BaseModel], info: FieldInfo) -> Type:
+    """Return the type of a field; where a generic model is made of itself pydantic leaves a reference there."""
+    origin = model.__pydantic_generic_metadata__["origin"]
+    if origin is None:
+        return info.annotation
+    name = f"{origin.__module__}.{origin.__qualname__}:"
+    references = [part for part in walk(info.annotation) if str(getattr(part, "type_ref", "")).startswith(name)]
+    return substituted(info.annotation, dict.fromkeys(references, model))
+
+
+def fields(tp: Type) -> Mapping[str, Type]:
+    """Return the fields of a model and their types, in their order; those of a generic one are filled in."""
+    cls = class_of(tp)
+    if cls is not None and issubclass(cls, BaseModel):
+        return {name: annotation_of(cls, info) for name, info in infos_of(cls).items()}
+    hints = hints_of(tp)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)} if cls is not None else {}
+
+
+def computed_fields(tp: Type) -> frozenset[str]:
+    """Return the names of what pydantic computes of a model's fields."""
+    cls = class_of(tp)
+    decorators = getattr(cls, "__pydantic_decorators__", None)
+    return frozenset(decorators.computed_fields if decorators else ())
+
+
+def protocol_members(tp: Type) -> Mapping[str, Type] | None:
+    """Return what a `Protocol` asks for, read-only, by name; `None` for anything that is no protocol."""
+    cls = class_of(tp)
+    if cls is None or not is_protocol(cls):
+        return None
+    hints, known = get_type_hints(cls), arguments_of(tp)
+    asked: dict[str, Type] = {}
+    for name in sorted(get_protocol_members(cls)):
+        declared = inspect.getattr_static(cls, name, None)
+        getter = declared.fget if isinstance(declared, property) else None
+        member = get_type_hints(getter).get("return", object) if getter else hints.get(name, Callable)
+        asked[name] = substituted(member, known)
+    return asked
+
+
+def typed_keys(tp: Type) -> Mapping[str, Type] | None:
+    """Return the keys of a `TypedDict` and their types, or `None` where it is none."""
+    tp = unwrap(tp)
+    if not is_typeddict(class_of(tp)):
+        return None
+    return {name: unqualified(hint) for name, hint in hints_of(tp).items()}
+
+
+def unqualified(tp: Type) -> Type:
+    """Return the type of a key, without what says whether it has to be there."""
+    while origin_of(tp) in (Required, NotRequired, ReadOnly):
+        tp = get_args(tp)[0]
+    return tp
+
+
+def required_keys(tp: Type) -> frozenset[str]:
+    """Return the keys that a `TypedDict` always has."""
+    return frozenset(getattr(class_of(unwrap(tp)), "__required_keys__", ()))
