@@ -17,6 +17,7 @@ from rich.text import Text
 from bff.ambassador._onion import Policies
 from bff.app import BFF
 from bff.cli._explain import draw
+from bff.cli._faults import FaultsFormat, Wanted, faults
 from bff.cli._load import USAGE_ERROR, NoApp, load
 from bff.cli._serve import Serving, serve
 from bff.declare._operation import Operation
@@ -135,6 +136,20 @@ def _chosen(pages: Sequence[PageRoute], wanted: str | None) -> Sequence[PageRout
     console.print(f"[red]error:[/] there is no endpoint `{wanted}`.", highlight=False)
     console.print(f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}.", highlight=False)
     raise typer.Exit(USAGE_ERROR)
+
+
+@commands.command("faults")
+def faults_command(
+    app: App,
+    format: Annotated[FaultsFormat, typer.Option(help="How to show it.")] = FaultsFormat.TEXT,  # noqa: A002 - as above
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file instead.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Compare with a file instead; exit 1 where it differs.")] = None,
+    fakes: Annotated[
+        str | None, typer.Option(help="What upstreams answer, as `module:attribute`; made up where left out.")
+    ] = None,
+) -> None:
+    """Let every upstream fail in every way, alone and in pairs, on fakes, and say what each client gets."""
+    raise typer.Exit(faults(_load(app), Wanted(format, output, check, fakes)))
 
 
 @commands.command("openapi")

@@ -1,5 +1,6 @@
 """`Fakes`: say what upstreams answer, and ask the real app."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bff.ambassador import Context, Request, Response
 from bff.declare._operation import Operation
 from bff.testing._client import asking, living
+from bff.testing._made_up import make_up
 from bff.testing._reading import Reading
-from bff.testing._rules import Rule, faked_operation
+from bff.testing._rules import Fault, Rule, faked_operation
 from bff.testing._script import Asked, NothingFaked, Script
 from bff.testing._wire import StandingIn
 
@@ -115,6 +117,23 @@ class Fakes:
         with StandingIn(self._respond).active():
             yield
         self.verify()
+
+    def failing(self, faults: Mapping[str, Fault]) -> "Fakes":
+        """Return fakes that answer as these do from the beginning, but for what fails; the rest is made up."""
+        fakes = Fakes()
+        fakes._script = self._script.again(faults, make_up)
+        return fakes
+
+    def running_client(
+        self, app: "Starlette", state: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> "httpx.AsyncClient":
+        """Return a client of an app that is running already, which answers a bug in it as a server would."""
+        active = StandingIn(self._respond).active
+        return asking(app, active, state=state, headers=headers, raise_app_exceptions=False)
+
+    def sent(self) -> dict[str, int]:
+        """Return how many requests were sent by each operation that was called, by its full name."""
+        return dict(Counter(seen.operation.full_name for seen in self._seen))
 
     async def _respond(self, reading: Reading, request: Request, context: Context, patience: float | None) -> Response:
         operation, arguments = reading.operation, reading.read(request)
