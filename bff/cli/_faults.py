@@ -3,6 +3,8 @@
 import importlib
 import json
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -44,9 +46,8 @@ class Wanted:
 def faults(app: BFF, wanted: Wanted) -> int:
     """Show what an app's clients get when upstreams fail; returns how the command ends."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    logging.getLogger("bff").setLevel(logging.CRITICAL + 1)  # every one of these failures is meant
     try:
-        with errors.status("Asking") as status:
+        with _quiet(), errors.status("Asking") as status:
             modes = failure_modes(app, fakes=_fakes(wanted.fakes), tell=lambda title: status.update(f"Asking {title}"))
     except (UnfakedCall, _NoFakes) as error:
         errors.print(Text.assemble(("error: ", "red"), str(error)))
@@ -61,6 +62,18 @@ def faults(app: BFF, wanted: Wanted) -> int:
     else:
         typer.echo(_written(modes, wanted.format), nl=False)
     return 0
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Log nothing: every one of these failures is meant."""
+    logger = logging.getLogger("bff")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class _NoFakes(Exception):

@@ -140,7 +140,7 @@ class Fakes:
         if arguments is None:
             what = f"{request.method} {request.origin}{request.target}"
             raise self._refuse(
-                f"{what}, which {context.upstream}'s `auth` sends", "set `auth` to None in the test's app"
+                f"{what} (sent by {context.upstream}'s `auth`)", "set `auth` to None in the test's app"
             )
         self._note(operation, arguments.values, request, context)
         try:

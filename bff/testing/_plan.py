@@ -41,7 +41,7 @@ class Names(AbstractSet[object]):
         return hash(self._names)
 
     def __repr__(self) -> str:
-        return f"{{{', '.join(self)}}}"
+        return f"{{{', '.join(sorted(self._names))}}}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class Sampler:
 
 
 def _number(schema: Schema, number: int) -> float:
-    """Return the multiple that `number` asks for, the nearest one within the bounds, or else what lies between these."""
+    """Return the multiple that `number` asks for, the nearest within the bounds, or else what lies between these."""
     step = schema.get("multipleOf", 1)
     least, most = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Annotated, Any, cast
 
 import httpx
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, Request
 from pydantic import BaseModel, Field
 
 from bff import (
@@ -309,6 +309,70 @@ WRONG: list[tuple[Callable[[Fakes], object], str]] = [
     (lambda fakes: fakes.on(Catalog.product).fails(7), "7 is no status"),
     (lambda fakes: fakes.on(Catalog.product).returns(), "`returns` is given nothing"),
 ]
+
+
+class TestCredentials:
+    """What signs requests is real, and what it asks somebody else for is not faked."""
+
+    def test_a_signature_is_seen(self) -> None:
+        fakes = Fakes()
+        fakes.on(Catalog.product).returns(lamp)
+
+        async def main() -> None:
+            with fakes.active():
+                async with Catalog(auth=httpx.BasicAuth("us", "secret")) as catalog:
+                    await catalog.product(7)
+
+        run_virtual(main())
+        (seen,) = fakes.requests(Catalog.product)
+        assert "Basic dXM6c2VjcmV0" == seen.headers["authorization"]
+
+    def test_a_request_for_a_token_fails_the_test(self) -> None:
+        class Token(httpx.Auth):
+            def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+                yield httpx.Request("POST", "http://tokens.test/token")
+                yield request
+
+        fakes = Fakes()
+        fakes.on(Catalog.product).returns(lamp)
+
+        async def main() -> None:
+            with fakes.active():
+                async with Catalog(auth=Token()) as catalog:
+                    await catalog.product(7)
+
+        with pytest.raises(UnfakedCall) as raised:
+            run_virtual(main())
+        expected = """\
+POST http://tokens.test/token (sent by catalog's `auth`) is not faked
+    Mend: set `auth` to None in the test's app"""
+        assert expected == str(raised.value)
+
+
+class TestLifespans:
+    """An app starts before its client, stops after it, and hands on what it prepared."""
+
+    def test_an_app_may_call_its_upstreams_while_it_starts_and_stops(self) -> None:
+        names: list[str] = []
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, str]]:
+            async with Catalog() as catalog:
+                names.append((await catalog.product(1)).name)
+                yield {"motto": "light for all"}
+                names.append((await catalog.product(2)).name)
+
+        existing = FastAPI(lifespan=lifespan)
+        existing.include_router(Phone.router(observers=()))
+
+        @existing.get("/motto")
+        def motto(request: Request) -> str:
+            return str(request.state.motto)
+
+        fakes = shop()
+        fakes.on(Catalog.product).returns(lamp)
+        assert "light for all" == ask(fakes, "/motto", existing)[0].json()
+        assert ["Lamp 1", "Lamp 2"] == names
 
 
 class TestMistakes:
