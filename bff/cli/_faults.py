@@ -22,7 +22,7 @@ from bff.testing import Fakes, UnfakedCall, failure_modes
 from bff.testing._modes import FailureModes, PageModes, difference
 from bff.testing._rows import Row
 
-_WIDTH = 140
+_PIPE_WIDTH = 200
 
 
 class FaultsFormat(StrEnum):
@@ -117,7 +117,7 @@ def _checked(path: Path, text: str, errors: Console) -> int:
 def _draw(modes: FailureModes) -> None:
     console = Console()
     if not console.is_terminal:
-        console = Console(width=_WIDTH)
+        console = Console(width=_PIPE_WIDTH)
     for page in modes.pages:
         _draw_page(page, console)
 

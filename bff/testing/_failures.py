@@ -10,12 +10,15 @@ from typing import Any
 from bff.app import BFF
 from bff.declare._upstream import Upstream
 from bff.rest._route import PageRoute
-from bff.testing._client import living
-from bff.testing._fakes import Fakes
+from bff.testing._client import asking, living
+from bff.testing._fakes import Fakes, script_of
+from bff.testing._made_up import make_up
 from bff.testing._modes import FailureModes, Mode, Outcome, PageModes, outcome_of
 from bff.testing._request import Request, request_for, title_of
 from bff.testing._rules import KINDS, Fault, FaultKind
 from bff.testing._samples import NoSample
+from bff.testing._script import Script
+from bff.testing._stage import Stage
 from bff.testing._virtual import run_virtual
 
 __all__ = ["failure_modes"]
@@ -28,7 +31,7 @@ class _Table:
     """What is asked of whom; `tell` hears of each page."""
 
     app: BFF
-    fakes: Fakes
+    script: Script
     requests: Mapping[str, Request]
     headers: Mapping[str, str]
     tell: Callable[[str], object]
@@ -51,7 +54,9 @@ def failure_modes(
     where what its parameters need cannot be made up; `headers` go with every request. Raises `UnfakedCall` where no
     answer could be made up. It runs a loop of its own: call it from a plain function.
     """
-    table = _Table(app, fakes or Fakes(), requests or {}, headers or {}, tell)
+    if _is_in_loop():
+        raise RuntimeError("`failure_modes` runs a loop of its own: call it from a plain function, not a coroutine")
+    table = _Table(app, script_of(fakes or Fakes()), requests or {}, headers or {}, tell)
     chance = random.getstate()
     try:
         return run_virtual(_modes(table))
@@ -59,8 +64,16 @@ def failure_modes(
         random.setstate(chance)
 
 
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 async def _modes(table: _Table) -> FailureModes:
-    async with living(table.app, table.fakes.active) as state:
+    async with living(table.app, Stage(table.script.again({}, make_up)).active()) as state:
         table = replace(table, states={**state})
         return FailureModes(tuple([await _page(table, page) for page in table.app.pages]))
 
@@ -106,11 +119,12 @@ def _failures(names: Sequence[str]) -> Iterator[Failing]:
 async def _run(table: _Table, page: PageRoute, request: Request, failing: Failing) -> Outcome:
     """Ask once, with fakes and connections that know nothing of what was asked before."""
     random.seed(0)  # what else leaves something to chance does so in the same way every time
-    fakes = table.fakes.failing({name: Fault(kind) for name, kind in failing})
+    stage = Stage(table.script.again({name: Fault(kind) for name, kind in failing}, make_up))
     loop = asyncio.get_running_loop()
-    async with fakes.running_client(table.app, table.states, table.headers) as client:
+    client = asking(table.app, stage.active(), state=table.states, headers=table.headers, raise_app_exceptions=False)
+    async with client:
         began = loop.time()
         response = await client.request(page.page.method, request.path, headers=request.headers, json=request.json)
         seconds = round(loop.time() - began, 3)
-    fakes.verify()
-    return outcome_of(response, seconds, fakes.sent())
+    stage.verify()
+    return outcome_of(response, seconds, stage.sent())

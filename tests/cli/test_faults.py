@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from bff.cli._main import commands
 from bff.testing import failure_modes
-from examples.mobile_bff.app import app
+from tests.support.degrading import app
 
-MOBILE = "examples.mobile_bff.app"
+PHONE = "tests.support.degrading"
 
 
 def bff(*arguments: str) -> Result:
@@ -19,30 +19,29 @@ def bff(*arguments: str) -> Result:
 
 
 def test_it_prints_a_table_for_each_page() -> None:
-    result = bff(MOBILE)
+    result = bff(PHONE)
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert 0 == result.exit_code
-    assert "GET /products/{product_id} Mobile.product" in lines
+    assert "GET /products/{product_id} Phone.product" in lines
     assert "catalog refused 502 unreachable 0.15 s Catalog.product (3), Reviews.of_product" in lines
     assert "catalog malformed with inventory any 502 contract 0 s Catalog.product, Reviews.of_product" in lines
-    assert "GET /search Mobile.search" in lines
 
 
 def test_json_is_for_programs() -> None:
-    assert failure_modes(app).to_dict() == json.loads(bff(MOBILE, "--format", "json").stdout)
+    assert failure_modes(app).to_dict() == json.loads(bff(PHONE, "--format", "json").stdout)
 
 
 def test_markdown_is_for_a_repository() -> None:
-    assert failure_modes(app).to_markdown() == bff(MOBILE, "--format", "markdown").stdout
+    assert failure_modes(app).to_markdown() == bff(PHONE, "--format", "markdown").stdout
 
 
 def test_what_was_written_is_what_is_checked(tmp_path: Path) -> None:
     kept = tmp_path / "failures.md"
-    assert 0 == bff(MOBILE, "--output", str(kept)).exit_code
+    assert 0 == bff(PHONE, "--output", str(kept)).exit_code
     assert failure_modes(app).to_markdown() == kept.read_text()
-    assert 0 == bff(MOBILE, "--check", str(kept)).exit_code
+    assert 0 == bff(PHONE, "--check", str(kept)).exit_code
     kept.write_text(kept.read_text().replace("| 504 timeout |", "| 200 |"))
-    result = bff(MOBILE, "--check", str(kept))
+    result = bff(PHONE, "--check", str(kept))
     assert 1 == result.exit_code
     assert "-| catalog timeout | 200 |" in result.stdout
     assert "+| catalog timeout | 504 timeout |" in result.stdout
@@ -51,12 +50,12 @@ def test_what_was_written_is_what_is_checked(tmp_path: Path) -> None:
 
 def test_a_file_of_json_is_checked_too(tmp_path: Path) -> None:
     kept = tmp_path / "failures.json"
-    assert 0 == bff(MOBILE, "--format", "json", "--output", str(kept)).exit_code
-    assert 0 == bff(MOBILE, "--format", "json", "--check", str(kept)).exit_code
+    assert 0 == bff(PHONE, "--format", "json", "--output", str(kept)).exit_code
+    assert 0 == bff(PHONE, "--format", "json", "--check", str(kept)).exit_code
 
 
 def test_a_file_that_is_not_there_is_no_match(tmp_path: Path) -> None:
-    assert 1 == bff(MOBILE, "--check", str(tmp_path / "none.md")).exit_code
+    assert 1 == bff(PHONE, "--check", str(tmp_path / "none.md")).exit_code
 
 
 RIDDLE = """
@@ -96,7 +95,7 @@ RIDDLE = """
 class TestFakes:
     @pytest.fixture(autouse=True)
     def riddle(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.chdir(tmp_path)
         (tmp_path / "riddle_app.py").write_text(textwrap.dedent(RIDDLE))
 
     def test_what_cannot_be_made_up_is_named(self) -> None:

@@ -10,24 +10,10 @@ import pytest
 from fastapi import Depends, Header, HTTPException
 from pydantic import BaseModel, Field
 
-from bff import BFF, ClientProfile, Retry, Shape, Timeout, Upstream, call, each, endpoint, optional
-from bff.testing import FailureModes, Fakes, PageModes, Request, UnfakedCall, failure_modes
-
-
-class Stock(BaseModel):
-    sku: str
-    available: int
-
-
-class Product(BaseModel):
-    id: int
-    sku: str
-    name: str
-
-
-class Review(BaseModel):
-    product_id: int
-    rating: Annotated[int, Field(ge=3, le=5)]
+from bff import BFF, ClientProfile, Shape, Timeout, Upstream, call, endpoint
+from bff.testing import FailureModes, Fakes, PageModes, Request, UnfakedCall, failure_modes, run_virtual
+from tests.support.degrading import Inventory
+from tests.support.degrading import app as phone
 
 
 class Order(BaseModel):
@@ -39,48 +25,12 @@ class NewOrder(BaseModel):
     count: Annotated[int, Field(gt=2)]
 
 
-class Catalog(Upstream):
-    base_url = "http://catalog.test"
+class Orders(Upstream):
+    base_url = "http://orders.test"
     timeout = Timeout(total=1.0, per_try=0.4)
-
-    @call.get("/products/{product_id}")
-    def product(self, product_id: int) -> Product: ...
 
     @call.post("/orders")
     def order(self, order: NewOrder) -> Order: ...
-
-
-class Inventory(Upstream):
-    base_url = "http://inventory.test"
-    timeout = Timeout(total=0.5, per_try=0.3)
-    retry = None
-
-    @call.get("/stock/{sku}")
-    def stock(self, sku: str) -> Stock: ...
-
-    @call.get("/stock", batch_of="stock")
-    def stocks(self, skus: list[str]) -> list[Stock]: ...
-
-
-class Reviews(Upstream):
-    base_url = "http://reviews.test"
-    timeout = Timeout(total=0.5, per_try=0.2)
-    retry = Retry(attempts=2, wait=lambda _: 0.1)
-
-    @call.get("/reviews")
-    def of_product(self, product_id: int) -> list[Review]: ...
-
-
-class Line(Shape):
-    product_id: int
-    rating: int
-
-
-class Card(Shape):
-    id: int
-    name: str
-    available: int | None
-    reviews: list[Line]
 
 
 class Ordered(Shape):
@@ -93,21 +43,10 @@ def customer(authorization: Annotated[str, Header()] = "") -> str:
     return "somebody"
 
 
-class Phone(ClientProfile):
-    deadline = 0.9
-
-    @endpoint.get("/products/{product_id}")
-    def product(self, product_id: int) -> Card:
-        product = Catalog.product(product_id)
-        stock = optional(Inventory.stock(product.sku))
-        reviews = optional(Reviews.of_product(product_id), default=[])
-        return Card.of(product, available=stock.available, reviews=each(reviews, Line.of))
-
-
 class Counter(ClientProfile):
     @endpoint.post("/orders", status_code=201)
-    async def order(self, order: NewOrder, day: date, catalog: Catalog) -> Ordered:
-        made = await catalog.order(order)
+    async def order(self, order: NewOrder, day: date, orders: Orders) -> Ordered:
+        made = await orders.order(order)
         return Ordered(number=made.number)
 
     @endpoint.get("/mine")
@@ -117,7 +56,6 @@ class Counter(ClientProfile):
         return Ordered(number=len(items))
 
 
-phone = BFF(Phone, observers=())
 counter = BFF(Counter, observers=())
 
 
@@ -177,14 +115,22 @@ def test_data_has_every_single_outcome(card: PageModes) -> None:
     assert expected == mode
 
 
+def test_it_has_a_loop_of_its_own() -> None:
+    async def main() -> None:
+        failure_modes(phone)
+
+    with pytest.raises(RuntimeError, match="call it from a plain function"):
+        run_virtual(main())
+
+
 class TestPagesThatRunPerRequest:
     """They are asked with everything that their OpenAPI requires."""
 
     def test_a_write_with_a_body_is_asked_and_is_not_tried_again(self) -> None:
         found = rows(failure_modes(counter).pages[0])
-        assert ("201", "", "0 s", "Catalog.order") == found["nothing"]
-        assert ("502 status", "", "0 s", "Catalog.order") == found["catalog status"]
-        assert ("504 timeout", "", "0.4 s", "Catalog.order") == found["catalog timeout"]
+        assert ("201", "", "0 s", "Orders.order") == found["nothing"]
+        assert ("502 status", "", "0 s", "Orders.order") == found["orders status"]
+        assert ("504 timeout", "", "0.4 s", "Orders.order") == found["orders timeout"]
 
     def test_a_page_that_refuses_what_it_is_asked_says_so(self) -> None:
         page = failure_modes(counter).pages[1]
