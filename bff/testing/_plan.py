@@ -1,16 +1,17 @@
 """`plan`: what an endpoint will do, in a form that tests can compare."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, cast
 
 from bff._frames import user_frame
+from bff.ambassador import Policies
 from bff.declare._operation import Operation
 from bff.declare._profile import Profile, endpoints_of
 from bff.errors import DeclarationError, Problem
 from bff.plan import _plan as planning
-from bff.plan._plan import PlannedCall
+from bff.plan._explain import ExplainedCall, explain
 
 __all__ = ["Names", "PlannedEndpoint", "plan"]
 
@@ -78,23 +79,21 @@ def plan(endpoint: Callable[..., Any] | type[Profile], name: str | None = None, 
         raise DeclarationError(problems or _problem(what, f"name one of {', '.join(e.name for e in endpoints)}"))
     if not found.is_traced:
         raise DeclarationError(_problem(f"`{found.where}` runs per request, and has no plan", "write it with `def`"))
-    return _planned(planning.plan(found).calls)
+    # Policies are of no consequence here: what they are is known to an app alone.
+    return _planned(explain(planning.plan(found), lambda _: Policies()).calls)
 
 
-def _planned(calls: Iterable[PlannedCall]) -> PlannedEndpoint:
-    steps: dict[int, int] = {}
+def _planned(calls: Sequence[ExplainedCall]) -> PlannedEndpoint:
     decodes: dict[str, frozenset[str]] = {}
-    named = [(call, call.operation.full_name) for call in calls]
-    for call, name in named:
-        steps[call.number] = 1 + max((steps[number] for number in call.needs.settled), default=0)
-        decodes[name] = decodes.get(name, frozenset()) | {*call.decoder.fields}
-    required = {name for call, name in named if call.is_required}
+    for call in calls:
+        decodes[call.name] = decodes.get(call.name, frozenset()) | {*call.decodes}
+    required = {call.name for call in calls if call.is_required}
     return PlannedEndpoint(
         calls=Names(decodes),
         required=Names(required),
-        optional=Names(name for call, name in named if not call.is_required),
+        optional=Names(decodes.keys() - required),
         steps=tuple(
-            Names(name for call, name in named if steps[call.number] == step) for step in sorted({*steps.values()})
+            Names(call.name for call in calls if call.step == step) for step in sorted({call.step for call in calls})
         ),
         _decodes=decodes,
     )
