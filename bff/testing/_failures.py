@@ -14,7 +14,7 @@ from bff.testing._client import asking, living
 from bff.testing._fakes import Fakes, script_of
 from bff.testing._made_up import make_up
 from bff.testing._modes import FailureModes, Mode, Outcome, PageModes, outcome_of
-from bff.testing._request import Request, request_for, title_of
+from bff.testing._request import Request, request_for, selecting, title_of
 from bff.testing._rules import KINDS, Fault, FaultKind
 from bff.testing._samples import NoSample
 from bff.testing._script import Script
@@ -50,9 +50,9 @@ def failure_modes(
     Return what each client gets for every page when its upstreams fail, each in every way, alone and in pairs.
 
     Nothing is sent anywhere, and time is virtual, so that the same app gives the same table. What `fakes` do not
-    answer is made up from the contracts; `requests` say how a page is asked, by its title (`"GET /products/{id}"`),
-    where what its parameters need cannot be made up; `headers` go with every request. Raises `UnfakedCall` where no
-    answer could be made up. It runs a loop of its own: call it from a plain function.
+    answer is made up from the contracts; `requests` say how a page is asked, by its title (`"GET /products/{id}"`) or
+    its name (`"Mobile.product"`), where what its parameters need cannot be made up; `headers` go with every request.
+    Raises `UnfakedCall` where no answer could be made up. It runs a loop of its own: call it from a plain function.
     """
     if _is_in_loop():
         raise RuntimeError("`failure_modes` runs a loop of its own: call it from a plain function, not a coroutine")
@@ -82,7 +82,7 @@ async def _page(table: _Table, page: PageRoute) -> PageModes:
     title, where = title_of(page), page.declared.where
     table.tell(title)
     try:
-        request = table.requests.get(title) or request_for(table.app, page)
+        request = table.requests.get(where) or table.requests.get(title) or request_for(table.app, page)
     except NoSample as error:
         return PageModes(title, where, f"not asked: {error}", ())
     calm = await _run(table, page, request, ())
@@ -124,7 +124,8 @@ async def _run(table: _Table, page: PageRoute, request: Request, failing: Failin
     client = asking(table.app, stage.active(), state=table.states, headers=table.headers, raise_app_exceptions=False)
     async with client:
         began = loop.time()
-        response = await client.request(page.page.method, request.path, headers=request.headers, json=request.json)
+        headers = {**selecting(page.declared.profile), **request.headers}
+        response = await client.request(page.page.method, request.path, headers=headers, json=request.json)
         seconds = round(loop.time() - began, 3)
     stage.verify()
     return outcome_of(response, seconds, stage.sent())

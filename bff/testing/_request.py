@@ -1,5 +1,6 @@
 """Write a request that a page accepts: what its OpenAPI asks for, made up."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -9,7 +10,7 @@ from bff.app import BFF
 from bff.rest._route import PageRoute
 from bff.testing._samples import NoSample, Sampler
 
-__all__ = ["Request", "request_for", "title_of"]
+__all__ = ["Request", "request_for", "selecting", "title_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,23 @@ class Request:
 def title_of(page: PageRoute) -> str:
     """Return method and path of a page, with the prefix that it is served under."""
     return f"{page.page.method} {page.path}"
+
+
+def selecting(profile: object) -> dict[str, str]:
+    """
+    Return the headers that make a request that of a profile, where its `host` or its `header` says which are.
+
+    >>> class Tablet:
+    ...     host = ("tablet.test", "pad.test")
+    ...     header = {"x-client": "tablet", "x-version": ">=2.1, <3"}
+    >>> selecting(Tablet)
+    {'host': 'tablet.test', 'x-client': 'tablet', 'x-version': '2.1'}
+    """
+    host: Any = getattr(profile, "host", None)
+    header: Any = getattr(profile, "header", None)
+    pairs: dict[str, str] = dict([header]) if isinstance(header, tuple) else dict(header or {})
+    named = {name.lower(): _version(value) for name, value in pairs.items()}
+    return {"host": host if isinstance(host, str) else host[0], **named} if host else named
 
 
 def request_for(app: BFF, page: PageRoute) -> Request:
@@ -60,3 +78,14 @@ def _body(described: Mapping[str, Any], sampler: Sampler) -> Any:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _version(wanted: str) -> str:
+    """Return a version that lies in a range, or what is wanted where that is none."""
+    bounds = re.findall(r"([<>=]+)\s*([\d.]+)", wanted)
+    lowest = next((text for sign, text in bounds if sign in {">=", "=="}), None)
+    above = next((text for sign, text in bounds if sign == ">"), None)
+    if not bounds:
+        return wanted
+    # Just above a bound that is not in the range itself, or else below all others.
+    return lowest or (f"{above}.0.1" if above else "0")

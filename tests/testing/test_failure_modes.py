@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Literal
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from bff import BFF, ClientProfile, Shape, Timeout, Upstream, call, endpoint
 from bff.testing import FailureModes, Fakes, PageModes, Request, UnfakedCall, failure_modes, run_virtual
+from bff.testing._request import selecting
 from tests.support.degrading import Inventory
 from tests.support.degrading import app as phone
 
@@ -28,6 +30,7 @@ class NewOrder(BaseModel):
 class Orders(Upstream):
     base_url = "http://orders.test"
     timeout = Timeout(total=1.0, per_try=0.4)
+    retry = None
 
     @call.post("/orders")
     def order(self, order: NewOrder) -> Order: ...
@@ -126,7 +129,7 @@ def test_it_has_a_loop_of_its_own() -> None:
 class TestPagesThatRunPerRequest:
     """They are asked with everything that their OpenAPI requires."""
 
-    def test_a_write_with_a_body_is_asked_and_is_not_tried_again(self) -> None:
+    def test_a_write_with_a_body_is_asked(self) -> None:
         found = rows(failure_modes(counter).pages[0])
         assert ("201", "", "0 s", "Orders.order") == found["nothing"]
         assert ("502 status", "", "0 s", "Orders.order") == found["orders status"]
@@ -157,6 +160,36 @@ class Pilgrim(ClientProfile):
     async def riddle(self, code: Annotated[str, Field(pattern=r"^[a-c]\d-x$")], sphinx: Sphinx) -> Ordered:
         await sphinx.ask(code)
         return Ordered(number=1)
+
+
+class Web(ClientProfile):
+    @endpoint.get("/stock")
+    async def stock(self, sku: str, only: Literal["few", "many"], inventory: Inventory) -> Ordered:
+        return Ordered(number=(await inventory.stock(f"{only} {sku}")).available)
+
+
+class Tablet(Web):
+    """The same, somewhere else."""
+
+
+def test_the_pages_of_several_profiles_are_asked_where_they_are() -> None:
+    pages = failure_modes(BFF(Web, Tablet, observers=())).pages
+    assert ["GET /web/stock", "GET /tablet/stock"] == [page.title for page in pages]
+    assert [("", "200"), ("", "200")] == [(page.note, rows(page)["nothing"][0]) for page in pages]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [(("X-Client", "tablet"), "tablet"), (("x-client", ">2"), "2.0.1"), (("x-client", "<2"), "0"), (None, None)],
+)
+def test_a_profile_that_is_chosen_by_a_header_is_sent_it(header: tuple[str, str] | None, value: str | None) -> None:
+    assert value == selecting(SimpleNamespace(header=header)).get("x-client")
+
+
+def test_a_page_may_be_told_how_to_be_asked_by_its_name() -> None:
+    requests = {"Tablet.stock": Request("/tablet/stock?sku=a&only=none")}
+    web, tablet = failure_modes(BFF(Web, Tablet, observers=()), requests=requests).pages
+    assert ("", "it answers 422 though nothing fails: say how to ask it") == (web.note, tablet.note)
 
 
 class TestWhatCannotBeMadeUp:
