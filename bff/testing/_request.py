@@ -39,8 +39,8 @@ def selecting(profile: object) -> dict[str, str]:
     """
     host: Any = getattr(profile, "host", None)
     header: Any = getattr(profile, "header", None)
-    pairs: dict[str, str] = dict([header]) if isinstance(header, tuple) else dict(header or {})
-    named = {name.lower(): _version(value) for name, value in pairs.items()}
+    pairs = [cast("tuple[str, str]", header)] if isinstance(header, tuple) else (header or {}).items()
+    named = {name.lower(): _version(value) for name, value in pairs}
     return {"host": host if isinstance(host, str) else host[0], **named} if host else named
 
 
