@@ -39,7 +39,7 @@ def selecting(profile: object) -> dict[str, str]:
     """
     host: Any = getattr(profile, "host", None)
     header: Any = getattr(profile, "header", None)
-    pairs = [cast("tuple[str, str]", header)] if isinstance(header, tuple) else (header or {}).items()
+    pairs = cast("list[tuple[str, str]]", [header] if isinstance(header, tuple) else [*(header or {}).items()])
     named = {name.lower(): _version(value) for name, value in pairs}
     return {"host": host if isinstance(host, str) else host[0], **named} if host else named
 
