@@ -64,6 +64,8 @@ def request_for(app: BFF, page: PageRoute) -> Request:
                     headers[name] = ", ".join(texts)
                 case _:
                     headers["cookie"] = "; ".join(filter(None, [headers.get("cookie"), f"{name}={texts[0]}"]))
+    # What one path asks of several clients, each says in a way of its own.
+    headers |= selecting(page.declared.profile)
     return Request("?".join(filter(None, [path, "&".join(query)])), headers, _body(described, sampler))
 
 
