@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pydantic import AliasChoices, AliasPath, BaseModel, RootModel
+from pydantic import AliasChoices, BaseModel, RootModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_json
 
@@ -25,11 +25,8 @@ def wire_name(name: str, info: FieldInfo) -> str:
     ('SKU', 'sku')
     """
     alias = info.validation_alias or info.alias
-    if isinstance(alias, AliasChoices):
-        alias = alias.choices[0]
-    if isinstance(alias, AliasPath):
-        alias = next((step for step in alias.path if isinstance(step, str)), None)
-    return alias or name
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return next((choice for choice in choices if isinstance(choice, str)), name)
 
 
 def _plain(value: object) -> Any:

@@ -154,7 +154,7 @@ def _page_lines(page: PageModes) -> Iterator[str]:
     yield f"## {page.title} ({page.endpoint})"
     yield ""
     if page.note:
-        yield from (page.note.capitalize() + ".", "")
+        yield from (f"{page.note[0].upper()}{page.note[1:]}.", "")
     for rows in (page.alone(), page.in_pairs()):
         if rows:
             yield "| failing | status | missing | time | calls |"

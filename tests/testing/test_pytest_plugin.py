@@ -39,17 +39,17 @@ TESTS = """
 
 def outcome(folder: Path, *options: str) -> tuple[int, str]:
     (folder / "test_shop.py").write_text(textwrap.dedent(TESTS))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), *options]
+    # Folders of its own, where no other run of pytest clears up.
+    places = ["--rootdir", str(folder), "--basetemp", str(folder / "temporary"), "-c", os.devnull]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *places, *options, "test_shop.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
-    result = subprocess.run(
-        [*command, "-c", os.devnull, str(folder)], capture_output=True, text=True, check=False, env=environment
-    )
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout
 
 
 def test_coroutines_run_in_virtual_time_and_what_is_not_faked_fails_its_test(tmp_path: Path) -> None:
     status, output = outcome(tmp_path, "-p", "bff.testing.pytest_plugin", "--strict-markers")
-    assert (1, "1 failed, 3 passed, 1 error") == (status, output.strip().splitlines()[-1].partition(" in ")[0])
+    assert (1, "1 failed, 3 passed, 1 error") == (status, output.strip().splitlines()[-1].partition(" in ")[0]), output
     assert "ERROR at teardown of test_nothing_is_faked" in output
     assert "Catalog.product(product_id=7) is not faked" in output
     assert "assert 'one' == 'two'" in output
