@@ -3,7 +3,7 @@
 import importlib
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,8 +35,9 @@ class FaultsFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How the table is shown, where it is written to, what it is compared with, what answers where nothing fails."""
+    """Which endpoints, how shown, written where, compared with what, and what answers where nothing fails."""
 
+    endpoints: Collection[str]
     format: FaultsFormat
     output: Path | None
     check: Path | None
@@ -48,7 +49,10 @@ def faults(app: BFF, wanted: Wanted) -> int:
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         with _quiet(), errors.status("Asking") as status:
-            modes = failure_modes(app, fakes=_fakes(wanted.fakes), tell=lambda title: status.update(f"Asking {title}"))
+            fakes = _fakes(wanted.fakes)
+            modes = failure_modes(
+                app, fakes=fakes, only=wanted.endpoints, tell=lambda title: status.update(f"Asking {title}")
+            )
     except (UnfakedCall, _NoFakes) as error:
         errors.print(Text.assemble(("error: ", "red"), str(error)))
         return USAGE_ERROR

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Any
@@ -34,6 +34,7 @@ class _Table:
     script: Script
     requests: Mapping[str, Request]
     headers: Mapping[str, str]
+    only: Collection[str] | None
     tell: Callable[[str], object]
     states: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -44,6 +45,7 @@ def failure_modes(
     fakes: Fakes | None = None,
     requests: Mapping[str, Request] | None = None,
     headers: Mapping[str, str] | None = None,
+    only: Collection[str] | None = None,
     tell: Callable[[str], object] = lambda _: None,
 ) -> FailureModes:
     """
@@ -51,12 +53,14 @@ def failure_modes(
 
     Nothing is sent anywhere, and time is virtual, so that the same app gives the same table. What `fakes` do not
     answer is made up from the contracts; `requests` say how a page is asked, by its title (`"GET /products/{id}"`) or
-    its name (`"Mobile.product"`), where what its parameters need cannot be made up; `headers` go with every request.
+    its name (`"Mobile.product"`), where what its parameters need cannot be made up; `headers` go with every request;
+    `only` names the pages to ask, in either way. `tell` hears of each page as it is asked.
+
     Raises `UnfakedCall` where no answer could be made up. It runs a loop of its own: call it from a plain function.
     """
     if _is_in_loop():
         raise RuntimeError("`failure_modes` runs a loop of its own: call it from a plain function, not a coroutine")
-    table = _Table(app, script_of(fakes or Fakes()), requests or {}, headers or {}, tell)
+    table = _Table(app, script_of(fakes or Fakes()), requests or {}, headers or {}, only, tell)
     chance = random.getstate()
     try:
         return run_virtual(_modes(table))
@@ -75,7 +79,13 @@ def _is_in_loop() -> bool:
 async def _modes(table: _Table) -> FailureModes:
     async with living(table.app, Stage(table.script.again({}, make_up)).active()) as state:
         table = replace(table, states={**state})
-        return FailureModes(tuple([await _page(table, page) for page in table.app.pages]))
+        return FailureModes(tuple([await _page(table, page) for page in _wanted(table)]))
+
+
+def _wanted(table: _Table) -> Iterator[PageRoute]:
+    for page in table.app.pages:
+        if table.only is None or not {title_of(page), page.declared.where}.isdisjoint(table.only):
+            yield page
 
 
 async def _page(table: _Table, page: PageRoute) -> PageModes:

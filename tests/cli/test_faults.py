@@ -58,6 +58,12 @@ def test_a_file_that_is_not_there_is_no_match(tmp_path: Path) -> None:
     assert 1 == bff(PHONE, "--check", str(tmp_path / "none.md")).exit_code
 
 
+def test_one_endpoint_is_asked_alone() -> None:
+    result = bff("examples.mobile_bff.app", "GET /search")
+    assert (0, True, False) == (result.exit_code, "Mobile.search" in result.stdout, "Mobile.product" in result.stdout)
+    assert 2 == bff("examples.mobile_bff.app", "GET /serach").exit_code
+
+
 RIDDLE = """
     from typing import Annotated
     from pydantic import BaseModel, Field
