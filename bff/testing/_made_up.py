@@ -10,7 +10,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from bff.declare._operation import Operation
 from bff.declare._types import as_class, element, spell
-from bff.declare._upstream import operations_of
+from bff.testing._batches import batch_for, single_of
 from bff.testing._content import wire_name
 from bff.testing._reading import Arguments, is_many
 from bff.testing._samples import NoSample, Sampler
@@ -54,10 +54,8 @@ def _sample(operation: Operation[..., Any]) -> str:
 
 def _key(operation: Operation[..., Any]) -> str:
     """Return what the field is called in JSON that tells the items of a batch apart, empty where there is no batch."""
-    others = operations_of(operation.owner) if operation.owner else []
-    batch = operation if operation.options.batch_of else None
-    batch = batch or next((other for other in others if other.options.batch_of == operation.name), None)
-    single = next((other for other in others if batch is not None and other.name == batch.options.batch_of), None)
+    batch = operation if operation.options.batch_of else batch_for(operation)
+    single = single_of(batch) if batch is not None else None
     if batch is None or single is None or not single.parameters:
         return ""
     key = batch.options.key or single.parameters[0].name

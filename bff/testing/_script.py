@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 
 from bff.ambassador import Context, Response
 from bff.declare._operation import Operation
-from bff.declare._upstream import operations_of
 from bff.errors import UpstreamUnreachable
+from bff.testing._batches import single_of
 from bff.testing._content import content_of
 from bff.testing._reading import Arguments, Reading, is_many
 from bff.testing._rules import Answer, Case, Fault
@@ -73,7 +73,7 @@ class Script:
             if play.kind != "slow":
                 return await _fail(play, asked)
             await asyncio.sleep(play.seconds if play.seconds is not None else _NEARLY * (asked.patience or 1.0))
-        single = _single_of(asked.operation)
+        single = single_of(asked.operation)
         if single is not None and self.cases.get(single.identity):
             return await self._from_singles(single, asked)
         if self.make_up is None:
@@ -112,13 +112,6 @@ class Script:
         except NothingFaked:
             return None
         return None if answer.status == HTTPStatus.NOT_FOUND else answer
-
-
-def _single_of(operation: Operation[..., Any]) -> Operation[..., Any] | None:
-    """Return the operation that a batch stands in for."""
-    if operation.options.batch_of is None or operation.owner is None:
-        return None
-    return next((other for other in operations_of(operation.owner) if other.name == operation.options.batch_of), None)
 
 
 async def _answer(case: Case, answer: Answer, asked: Asked) -> Response:
