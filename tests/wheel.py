@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 import bff
 from bff import BFF, ClientProfile, Shape, Upstream, call, endpoint
+from bff.testing import Fakes, run_virtual
 
 
 class Product(BaseModel):
@@ -59,6 +60,14 @@ async def ask(base_url: str) -> httpx.Response:
         return await client.get("/products/7")
 
 
+async def ask_fakes() -> httpx.Response:
+    """Return what a phone gets without a catalog."""
+    fakes = Fakes()
+    fakes.on(Catalog.product).returns(Product(id=7, name="Fake kettle", secret="none"))
+    async with fakes.client(BFF(Mobile, upstreams={Catalog: "http://catalog.test"})) as client:
+        return await client.get("/products/7")
+
+
 def main() -> None:
     """Check what was installed, then use it."""
     installed = Path(bff.__file__).parent
@@ -73,6 +82,9 @@ def main() -> None:
     response = asyncio.run(ask(f"http://127.0.0.1:{server.server_port}"))
     server.shutdown()
     assert (response.status_code, response.json()) == (200, {"id": 7, "name": "Kettle"}), response.text
+    faked = run_virtual(ask_fakes())
+    assert (faked.status_code, faked.json()) == (200, {"id": 7, "name": "Fake kettle"}), faked.text
+    assert "pytest" not in sys.modules, "what is for tests asks for pytest"
     print(f"bff-framework {importlib.metadata.version('bff-framework')}: the wheel works")
 
 

@@ -1,4 +1,4 @@
-"""The command line: `bff plan`, `bff run`, `bff openapi`."""
+"""The command line: `bff plan`, `bff run`, `bff openapi`, `bff faults`."""
 
 from bff.cli._main import main
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from bff.ambassador._onion import Policies
 from bff.app import BFF
 from bff.cli._explain import draw
+from bff.cli._faults import FaultsFormat, Wanted, faults
 from bff.cli._load import USAGE_ERROR, NoApp, load
 from bff.cli._serve import Serving, serve
 from bff.declare._operation import Operation
@@ -26,6 +27,9 @@ from bff.rest._route import PageRoute
 
 App = Annotated[
     str, typer.Argument(metavar="APP", help="The app, as `module:attribute`; `app` is the default attribute.")
+]
+Endpoint = Annotated[
+    str | None, typer.Argument(help='One endpoint: `"GET /products/{product_id}"`, or `Mobile.product`.')
 ]
 
 commands = typer.Typer(name="bff", no_args_is_help=True, rich_markup_mode="markdown")
@@ -74,9 +78,7 @@ def _load(name: str) -> BFF:
 @commands.command("plan")
 def plan_command(
     app: App,
-    endpoint: Annotated[
-        str | None, typer.Argument(help='One endpoint: `"GET /products/{product_id}"`, or `Mobile.product`.')
-    ] = None,
+    endpoint: Endpoint = None,
     format: Annotated[Format, typer.Option(help="How to show it.")] = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Explain what each endpoint will do: calls, order, fields, what may be missing, the worst case."""
@@ -135,6 +137,23 @@ def _chosen(pages: Sequence[PageRoute], wanted: str | None) -> Sequence[PageRout
     console.print(f"[red]error:[/] there is no endpoint `{wanted}`.", highlight=False)
     console.print(f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}.", highlight=False)
     raise typer.Exit(USAGE_ERROR)
+
+
+@commands.command("faults")
+def faults_command(
+    app: App,
+    endpoint: Endpoint = None,
+    format: Annotated[FaultsFormat, typer.Option(help="How to show it.")] = FaultsFormat.TEXT,  # noqa: A002 - as above
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file instead.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Compare with a file instead; exit 1 where it differs.")] = None,
+    fakes: Annotated[
+        str | None, typer.Option(help="What upstreams answer, as `module:attribute`; made up where left out.")
+    ] = None,
+) -> None:
+    """Let every upstream fail in every way, alone and in pairs, on fakes, and say what each client gets."""
+    loaded = _load(app)
+    chosen = [page.declared.where for page in _chosen(loaded.pages, endpoint)]
+    raise typer.Exit(faults(loaded, Wanted(chosen, format, output, check, fakes)))
 
 
 @commands.command("openapi")

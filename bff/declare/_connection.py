@@ -1,11 +1,13 @@
 """An upstream's settings made into something to send with: one wire, and a set of layers for each set of policies."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, Protocol, cast
 
 from bff.ambassador._address import address
 from bff.ambassador._auth import authenticating
+from bff.ambassador._core import Context, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
 from bff.ambassador._wires import new_wire
 from bff.declare._exchange import Binding
@@ -13,6 +15,18 @@ from bff.declare._operation import Operation
 from bff.events import Emitter
 
 _DEFAULT_HEADERS = {"accept": "application/json", "user-agent": "bff"}
+
+
+class StandIn(Protocol):
+    """Gives for a connection another one, that takes its place."""
+
+    def __call__(self, real: "Connection", /) -> "Connection":
+        """Return what is sent with instead."""
+        ...
+
+
+STAND_IN: Final[ContextVar[StandIn | None]] = ContextVar("bff_stand_in", default=None)
+"""What takes the place of connections for whatever runs in the current context: tests set it, nobody else does."""
 
 
 class Connection:
@@ -23,16 +37,17 @@ class Connection:
     `accepts` are the client's headers that may travel on, in lower case.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Any], emitter: Emitter) -> None:
+    def __init__(self, name: str, settings: Mapping[str, Any], emitter: Emitter, *, wire: Wire | None = None) -> None:
         self.name = name
+        self.settings = settings
         self.address = address(settings["base_url"])
         self.accepts = frozenset(header.lower() for header in settings["accept_headers"])
-        self._emitter = emitter
+        self.emitter = emitter
         self._policies = Policies(**{key: settings[key] for key in ("timeout", "retry", "breaker", "bulkhead")})
         own = {header.lower(): value for header, value in settings["headers"].items()}
         self._headers = tuple({**_DEFAULT_HEADERS, **self.address.headers, **own}.items())
         timeout = self._policies.timeout
-        self._wire = new_wire(
+        self._wire = wire or new_wire(
             settings["transport"],
             connect=timeout.connect if timeout else None,
             verify=settings["verify"],
@@ -52,13 +67,28 @@ class Connection:
         return Binding(
             operation=operation,
             upstream=self.name,
-            send=self._onion_of(operation).send,
+            send=self._switched(operation),
             origin=self.address.origin,
             prefix=self.address.prefix,
             headers=self._headers,
             accepts=self.accepts,
-            emitter=self._emitter,
+            emitter=self.emitter,
         )
+
+    def send_of(self, operation: Operation[..., Any]) -> Send:
+        """Return what sends an operation's requests through its layers."""
+        return self._onion_of(operation).send
+
+    def _switched(self, operation: Operation[..., Any]) -> Send:
+        """Let a stand-in send where the context has one."""
+        send = self.send_of(operation)
+
+        # No coroutine of its own: whoever awaits the result awaits the outermost layer.
+        def switched(request: Request, context: Context) -> Awaitable[Response]:
+            stand_in = STAND_IN.get()
+            return (send if stand_in is None else stand_in(self).send_of(operation))(request, context)
+
+        return switched
 
     def statistics(self) -> Mapping[str, OnionStatistics]:
         """Return what the layers know now, by operation; under the empty name what operations share."""
@@ -81,4 +111,4 @@ class Connection:
         return self._own[operation.name]
 
     def _new_onion(self, policies: Policies, operation: str = "") -> Onion:
-        return build_onion(policies, send=self._send, name=self.name, operation=operation, emitter=self._emitter)
+        return build_onion(policies, send=self._send, name=self.name, operation=operation, emitter=self.emitter)

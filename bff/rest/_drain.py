@@ -33,8 +33,11 @@ class Drain:
         return f"Drain(seconds={self.seconds}, is_draining={self.is_draining})"
 
     def install(self) -> None:
-        """Take over SIGTERM; call it on the running loop, when the app starts."""
+        """Take over SIGTERM; call it on the running loop, when the app starts, which it may do again."""
+        self.is_draining = False
         handler = signal.getsignal(signal.SIGTERM)
+        if handler == self._on_signal:
+            return  # the app is started twice at once, as tests do
         if threading.current_thread() is threading.main_thread() and callable(handler):
             self._loop = asyncio.get_running_loop()
             self._server = handler

@@ -163,3 +163,34 @@ def test_sigint_stays_the_servers(server: Server) -> None:
 
 def test_it_says_in_one_line_how_things_stand() -> None:
     assert repr(Drain(2.5)) == "Drain(seconds=2.5, is_draining=False)"
+
+
+def test_an_app_that_is_started_twice_at_once_tells_the_server_all_the_same(server: Server) -> None:
+    """As two clients of one app in a test start it; a server is not told by way of itself for ever."""
+
+    async def main() -> None:
+        drain = Drain(5.0)
+        drain.install()
+        drain.install()
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(6)
+        drain.restore()
+        drain.restore()
+        assert server.handle_exit == signal.getsignal(signal.SIGTERM)
+
+    run(main())
+    assert server.told == [(5.0, signal.SIGTERM)]
+
+
+def test_an_app_that_is_started_again_serves_again(server: Server) -> None:
+    async def main() -> bool:
+        drain = Drain(5.0)
+        drain.install()
+        drain.restore()
+        drain.install()
+        was_draining = drain.is_draining
+        drain.restore()
+        return was_draining
+
+    assert not run(main())
+    assert server.told == []

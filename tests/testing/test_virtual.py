@@ -1,10 +1,13 @@
-"""The virtual clock that the other tests stand on."""
+"""The virtual clock that tests of time stand on."""
 
 import asyncio
+import threading
 
+import anyio.to_thread
 import pytest
 
-from tests.support.virtual import Deadlock, run
+from bff.testing import Deadlock
+from bff.testing import run_virtual as run
 
 
 def test_sleeping_takes_exactly_as_long_as_said() -> None:
@@ -42,3 +45,22 @@ def test_timers_fire_in_order_and_cancellation_works_as_ever() -> None:
         return seen
 
     assert run(main()) == ["timeout", "first", "second"]
+
+
+def test_threads_work_while_time_stands_still() -> None:
+    """FastAPI runs plain functions in anyio's threads, and others use asyncio's."""
+
+    async def main() -> tuple[str, str, float]:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        async with asyncio.timeout(0.001):
+            first = await asyncio.to_thread(pass_on, "asyncio")
+            second = await anyio.to_thread.run_sync(pass_on, "anyio")
+        return first, second, loop.time() - start
+
+    assert ("asyncio", "anyio", 0.0) == run(main())
+
+
+def pass_on(value: str) -> str:
+    threading.Event().wait(0.01)
+    return value

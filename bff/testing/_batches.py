@@ -1,0 +1,23 @@
+"""Which operations stand in for many calls of which others."""
+
+import inspect
+from typing import Any
+
+from bff.declare._operation import Operation
+
+__all__ = ["batch_for", "single_of"]
+
+
+def single_of(operation: Operation[..., Any]) -> Operation[..., Any] | None:
+    """Return the operation that a batch stands in for, `None` for one that is no batch."""
+    return next((other for other in _beside(operation) if other.name == operation.options.batch_of), None)
+
+
+def batch_for(operation: Operation[..., Any]) -> Operation[..., Any] | None:
+    """Return a batch that stands in for many calls of an operation, if there is one."""
+    return next((other for other in _beside(operation) if other.options.batch_of == operation.name), None)
+
+
+def _beside(operation: Operation[..., Any]) -> list[Operation[..., Any]]:
+    members = inspect.getmembers_static(operation.owner) if operation.owner else []
+    return [member for _, member in members if isinstance(member, Operation)]
