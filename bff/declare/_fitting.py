@@ -1,5 +1,6 @@
 """Say how to mend a value that does not fit where it goes."""
 
+import difflib
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -79,3 +80,9 @@ def _unmet(given: Type, asked: Type) -> str:
     known = fields(given)
     name, tp = next((name, tp) for name, tp in protocol.items() if name not in known or not fits(known[name], tp))
     return f"`{spell(asked)}` asks for `{name}: {spell(tp)}`; give it something that has it"
+
+
+def suggest(name: str, known: list[str], sort: str = "fields") -> str:
+    """Return the mend for a name that is none of those that are known."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"its {sort} are {', '.join(known)}"

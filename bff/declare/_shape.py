@@ -7,10 +7,10 @@ from pydantic import BaseModel
 from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
-from bff.declare._fitting import mend_of
+from bff.declare._fitting import mend_of, suggest
 from bff.declare._models import infos_of, is_root_model
 from bff.declare._narrowing import narrowed
-from bff.declare._symbol import Symbol, lift, node_of, suggest
+from bff.declare._symbol import Symbol, lift, node_of
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
 

@@ -1,6 +1,5 @@
 """The symbolic value: stands in for a real one while an endpoint is traced, and writes down what is done to it."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from functools import partialmethod
 from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, get_args
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, ge
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
+from bff.declare._fitting import suggest
 from bff.declare._generics import class_of, walk
 from bff.declare._graph import Node
 from bff.declare._models import computed_fields, required_keys
@@ -163,12 +163,6 @@ def _instead_of_field(tp: Type, name: str) -> str:
     if mapping_value(tp) is not None or typed_keys(tp) is not None:
         return f'read it by its key: `["{name}"]`'
     return DERIVED
-
-
-def suggest(name: str, known: list[str], sort: str = "fields") -> str:
-    """Return the mend for a name that is none of those that are known."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"its {sort} are {', '.join(known)}"
 
 
 def _item(base: Node, key: object) -> Node:
