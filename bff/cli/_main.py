@@ -3,23 +3,24 @@
 import difflib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from bff.ambassador._onion import Policies
 from bff.app import BFF
+from bff.cli._check import Format as CheckFormat
+from bff.cli._check import Request, run_check
 from bff.cli._explain import draw
 from bff.cli._load import USAGE_ERROR, NoApp, load
+from bff.cli._policies import policies_of
 from bff.cli._serve import Serving, serve
-from bff.declare._operation import Operation
 from bff.plan._explain import explain, mermaid
 from bff.plan._plan import Plan
 from bff.rest._route import PageRoute
@@ -107,16 +108,6 @@ def _show(plan: Plan, app: BFF, shown: Format, console: Console) -> None:
         draw(explain(plan, policies_of(app)), console)
 
 
-def policies_of(app: BFF) -> Callable[[Operation[..., Any]], Policies]:
-    """Return what says how an operation is called in an app."""
-
-    def policies(operation: Operation[..., Any]) -> Policies:
-        assert operation.owner is not None
-        return app.upstreams[operation.owner].connection.policies_of(operation)
-
-    return policies
-
-
 def title_of(page: PageRoute) -> str:
     """Return method and path of a page, with the prefix that it is served under."""
     return f"{page.page.method} {page.path}"
@@ -135,6 +126,24 @@ def _chosen(pages: Sequence[PageRoute], wanted: str | None) -> Sequence[PageRout
     console.print(f"[red]error:[/] there is no endpoint `{wanted}`.", highlight=False)
     console.print(f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}.", highlight=False)
     raise typer.Exit(USAGE_ERROR)
+
+
+@commands.command("check")
+def check_command(
+    app: App,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask an upstream's OpenAPI document whether contracts still hold: an address, `name=` and an address "
+            "or a file, or `all` for every upstream at its own address. May be given several times.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
+    format: Annotated[CheckFormat, typer.Option(help="How to show it.")] = CheckFormat.TEXT,  # noqa: A002 - as above
+) -> None:
+    """Check everything that can be known before traffic; status 1 where there is a problem."""
+    raise typer.Exit(run_check(Request(app, against or [], strict, format)))
 
 
 @commands.command("openapi")

@@ -75,7 +75,7 @@ def _narrow(tp: Type, wanted: Demand, reasons: dict[str, None]) -> Type:
 
 
 def _subset(model: type[BaseModel], wanted: Demand, reasons: dict[str, None]) -> type[BaseModel]:
-    reason = _why_whole(model)
+    reason = why_whole(model)
     if reason:
         reasons[f"{model.__name__} is decoded in full: {reason}"] = None
         return model
@@ -101,7 +101,7 @@ def _redeclared(info: FieldInfo) -> Any:
     return Field(default=... if info.default is PydanticUndefined else info.default, **options)
 
 
-def _why_whole(model: type[BaseModel]) -> str:
+def why_whole(model: type[BaseModel]) -> str:
     """Say why a model cannot be decoded in part; the empty string where it can."""
     decorators = model.__pydantic_decorators__
     if decorators.field_validators or decorators.validators or decorators.model_validators:
