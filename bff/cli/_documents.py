@@ -63,10 +63,8 @@ def _sources(text: str, upstreams: Mapping[type[Upstream], Upstream]) -> Iterato
 
 def _found(text: str, upstreams: Mapping[type[Upstream], Upstream]) -> list[type[Upstream]]:
     """Return the upstreams that are at an address, or the only one there is."""
-    is_address = "://" in text
-    found = [
-        cls for cls, each in upstreams.items() if is_address and _host(each.connection.address.origin) == _host(text)
-    ]
+    addresses = {cls: str(upstream.connection.address) for cls, upstream in upstreams.items()}
+    found = [cls for cls, address in addresses.items() if "://" in text and _host(address) == _host(text)]
     if found or len(upstreams) == 1:
         return found or [*upstreams]
     names = [upstream.connection.name for upstream in upstreams.values()]

@@ -66,10 +66,9 @@ def counted(findings: Sequence[Finding]) -> str:
     >>> counted([])
     'no problems'
     """
-    numbers = [(sort, sum(finding.severity is sort for finding in findings)) for sort in Severity]
-    return (
-        ", ".join(f"{number} {sort}{'' if number == 1 else 's'}" for sort, number in numbers if number) or "no problems"
-    )
+    numbers = [(sum(finding.severity is sort for finding in findings), sort) for sort in Severity]
+    told = [f"{number} {sort}{'' if number == 1 else 's'}" for number, sort in numbers if number]
+    return ", ".join(told) or "no problems"
 
 
 def _message(text: str) -> str:

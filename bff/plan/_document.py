@@ -101,10 +101,10 @@ class Document:
     def resolved(self, part: Any) -> Schema:
         """Follow a reference inside the document; one that leads nowhere says nothing."""
         for _ in range(_DEEP):
-            part = _mapping(part)
-            if "$ref" not in part:
-                return part
-            part = self._at(str(part["$ref"]))
+            plain = _mapping(part)
+            if "$ref" not in plain:
+                return plain
+            part = self._at(str(plain["$ref"]))
         return {}
 
     def _at(self, reference: str) -> Any:

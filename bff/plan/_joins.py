@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from types import UnionType
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Union, get_args
 
 from pydantic import BaseModel
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
-from bff.declare._operation import Operation
 from bff.declare._tracing import Traced
 from bff.declare._types import Type, origin_of, without_none
-from bff.declare._upstream import operations_of
+from bff.plan._use import batch_for
 
 
 def unbounded_joins(traced: Traced) -> Iterator[tuple[graph.Call, graph.Each]]:
@@ -23,16 +22,11 @@ def unbounded_joins(traced: Traced) -> Iterator[tuple[graph.Call, graph.Each]]:
     """
     loops = [node for node in traced.nodes if isinstance(node, graph.Each)]
     for call in traced.nodes:
-        if isinstance(call, graph.Call) and call.scope and not _is_batched(call.operation):
+        if isinstance(call, graph.Call) and call.scope and batch_for(call.operation) is None:
             around = (loop for loop in loops if loop.item.id in call.scope and not is_bounded(loop.items))
             loop = next(around, None)
             if loop is not None:
                 yield call, loop
-
-
-def _is_batched(operation: Operation[..., Any]) -> bool:
-    owner = operation.owner
-    return owner is not None and any(other.options.batch_of == operation.name for other in operations_of(owner))
 
 
 def is_bounded(items: Node) -> bool:

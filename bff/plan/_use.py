@@ -70,6 +70,9 @@ def _add_graph(traced: Traced, tally: _Tally) -> None:
         match node:
             case graph.Call() if node.id in needed:
                 tally.demands.setdefault(node.operation, Demand()).merge(needed[node.id])
+                batch = batch_for(node.operation) if node.scope else None
+                if batch is not None:
+                    tally.demands.setdefault(batch, Demand()).merge(Demand(items=needed[node.id]))
             case graph.Build():
                 names = tally.filled.get(node.shape, frozenset[str]()) | frozenset(node.names)
                 tally.filled[node.shape] = names
@@ -78,6 +81,12 @@ def _add_graph(traced: Traced, tally: _Tally) -> None:
                 tally.opaque |= models_in(node.type)
             case _:
                 pass
+
+
+def batch_for(operation: Operation[..., Any]) -> Operation[..., Any] | None:
+    """Return the operation that stands in for many calls of another, if there is one."""
+    others = operations_of(operation.owner) if operation.owner else []
+    return next((other for other in others if other.options.batch_of == operation.name), None)
 
 
 def models_in(tp: Type) -> set[Any]:
