@@ -19,6 +19,7 @@ from bff.cli._check import Format as CheckFormat
 from bff.cli._check import Request, run_check
 from bff.cli._explain import draw
 from bff.cli._load import USAGE_ERROR, NoApp, load
+from bff.cli._new import run_new
 from bff.cli._policies import policies_of
 from bff.cli._serve import Serving, serve
 from bff.plan._explain import explain, mermaid
@@ -70,6 +71,15 @@ def _load(name: str) -> BFF:
         return load(name, Console(stderr=True))
     except NoApp as refused:
         raise typer.Exit(refused.status) from None
+
+
+@commands.command("new")
+def new_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new, or empty.")],
+    name: Annotated[str | None, typer.Option(help="What the project is called; the folder's name if left out.")] = None,
+) -> None:
+    """Make a project that runs, is typed and tested."""
+    raise typer.Exit(run_new(folder, name))
 
 
 @commands.command("plan")

@@ -13,6 +13,7 @@ UNKNOWN = ""
 
 _PLACEHOLDER = re.compile(r"\{[^}/]*\}")
 _DEEP = 64
+_NESTED = 5  # unions directly in unions: a schema may be a union of itself
 _SUCCESS = re.compile(r"2(\d\d|XX)", re.IGNORECASE)
 _EMPTY = ("204", "205")
 _KINDS: Mapping[type, str] = {
@@ -88,13 +89,13 @@ class Document:
         """Return the sorts of values that a schema lets through."""
         if schema is False:
             return []
-        plain = self._flat(schema, depth)
-        if plain is None:
+        plain = self._flat(schema, 0)
+        if plain is None or depth > _NESTED:
             return [Alternative(UNKNOWN, {})]
         for word in ("anyOf", "oneOf"):
             if isinstance(plain.get(word), list):
                 rest = {key: value for key, value in plain.items() if key != word}
-                branches = [self._merged(rest, branch, depth + 1) for branch in plain[word]]
+                branches = [self._merged(rest, branch, 0) for branch in plain[word]]
                 return [found for branch in branches for found in self.alternatives(branch, depth + 1)]
         return [*_typed(plain)]
 
@@ -130,12 +131,15 @@ class Document:
             merged: Any = {key: value for key, value in plain.items() if key != "allOf"}
             for part in plain["allOf"]:
                 merged = self._merged(merged, part, depth + 1)
+                if merged is True:
+                    return None
             return self._flat(merged, depth + 1)
         return plain
 
     def _merged(self, one: Any, other: Any, depth: int) -> Any:
         """Return what two schemas say together; `True`, which says nothing, where that is not for us to know."""
-        left, right = self._flat(one, depth), self._flat(other, depth)
+        left = self._flat(one, depth)
+        right = self._flat(other, depth) if left is not None else None
         if left is None or right is None:
             return True
         merged: dict[str, Any] = {**left, **right}

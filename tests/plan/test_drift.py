@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NewType, Union, cast
+from pathlib import Path
+from typing import Annotated, Any, Literal, NewType, cast
 
 import pytest
 from fastapi import FastAPI, Header
@@ -30,7 +31,8 @@ from typing_extensions import TypedDict
 
 from bff import Upstream, call
 from bff.declare._operation import Operation
-from bff.plan._agree import Comparison, Place
+from bff.declare._types import listed, mapped, union
+from bff.plan._agree import BREAKING, Comparison, Place
 from bff.plan._demand import WHOLE, Demand
 from bff.plan._document import Document
 from bff.plan._drift import Caller, drift
@@ -215,7 +217,7 @@ def _named(case: tuple[Any, ...]) -> str:
 
 @pytest.mark.parametrize("case", AGREE, ids=_named)
 def test_no_claim_without_certainty(case: tuple[Any, Any]) -> None:
-    assert [("field-gone", "size")] * (case[0] is Part) >= drifts(*case)
+    assert [] == [found for found in drifts(*case) if found[0] in BREAKING]
 
 
 @pytest.mark.parametrize("case", DRIFTED, ids=_named)
@@ -231,7 +233,7 @@ def test_references_are_followed() -> None:
 
 
 def test_a_reference_to_itself_says_nothing() -> None:
-    for loop in ({"$ref": "#/components/schemas/Part"}, {"allOf": [REF]}, {"anyOf": [REF, REF]}):
+    for loop in ({"$ref": "#/components/schemas/Part"}, {"allOf": [REF, REF]}, {"anyOf": [REF, REF]}):
         assert [] == drifts(Part, REF, components={"Part": loop})
 
 
@@ -262,10 +264,10 @@ SCALARS: list[Any] = [
 TYPES: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from(SCALARS),
     lambda inner: st.one_of(
-        inner.map(lambda tp: list.__class_getitem__(tp)),
-        inner.map(lambda tp: dict.__class_getitem__((str, tp))),
-        inner.map(lambda tp: Union[tp, None]),  # noqa: UP007 - made of a value
-        st.tuples(inner, inner).map(lambda pair: Union[pair]),
+        inner.map(listed),
+        inner.map(lambda tp: mapped(str, tp)),
+        inner.map(lambda tp: union([tp, None])),
+        st.tuples(inner, inner).map(union),
         st.dictionaries(st.sampled_from("abc"), inner, min_size=1).map(_model),
     ),
     max_leaves=6,
@@ -399,7 +401,8 @@ class TestPaths:
         assert [("operation-gone", "warning")] == found(Store.item, {}, None)
 
     def test_a_method_that_is_gone_is_told_with_those_that_are_left(self) -> None:
-        (told,) = drift(Store.remove, WHOLE, Document({"paths": {"/items/{id}": get()}}), Caller("", (), is_signed=False))  # type: ignore[arg-type]  # fmt: skip
+        document = Document({"paths": {"/items/{id}": get()}})
+        (told,) = drift(cast("Operation[..., Any]", Store.remove), WHOLE, document, Caller("", (), is_signed=False))
         assert "the path answers GET and no DELETE any more" == told.problem.what
 
     def test_head_is_there_where_get_is(self) -> None:
@@ -472,10 +475,11 @@ class TestAnswers:
         assert [("field-missing", "error")] == found(Store.item, {"/items/{id}": item})
 
     def test_the_place_is_the_field_of_the_contract(self) -> None:
-        item = {"get": {"parameters": [QUERY, TENANT], "responses": {"200": {"content": {"application/json": {"schema": objects(size=I)}}}}}}  # fmt: skip
+        answers = {"200": {"content": {"application/json": {"schema": objects(size=I)}}}}
+        item = {"get": {"parameters": [QUERY, TENANT], "responses": answers}}
         document = Document({"paths": {"/items/{id}": item}})
         (told,) = drift(cast("Operation[..., Any]", Store.item), WHOLE, document, Caller("", (), is_signed=False))
-        line = open(__file__).read().splitlines()[told.problem.line - 1]
+        line = Path(__file__).read_text().splitlines()[told.problem.line - 1]
         assert ("Store.item", "    name: str", "`name` is not there any more") == (
             told.problem.where,
             line,
