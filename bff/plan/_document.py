@@ -167,13 +167,14 @@ def json_schemas(described: Schema) -> list[Any]:
 
 
 def _typed(schema: Schema) -> Iterator[Alternative]:
-    kinds = _kinds(schema)
+    kinds, is_nullable = _kinds(schema), schema.get("nullable") is True
+    schema = {word: said for word, said in schema.items() if word != "nullable"}
     for kind in kinds:
         if "enum" in schema:
             yield Alternative(kind, {**schema, "enum": [each for each in schema["enum"] if _fits(each, kind)]})
         else:
             yield Alternative(kind, schema)
-    if schema.get("nullable") is True and "null" not in kinds:
+    if is_nullable and "null" not in kinds:
         yield Alternative("null", {})
 
 
