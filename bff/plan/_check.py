@@ -140,7 +140,9 @@ def longest_chain(explained: Explanation) -> list[ExplainedCall]:
 
 
 def _longest(chains: Collection[list[ExplainedCall]], explained: Explanation) -> list[ExplainedCall]:
-    return max(chains, key=lambda chain: sum(_seconds(call, explained) for call in chain), default=[])
+    return max(
+        chains, key=lambda chain: sum(_seconds(call, explained) for call in chain), default=list[ExplainedCall]()
+    )
 
 
 def _seconds(call: ExplainedCall, explained: Explanation) -> float:

@@ -187,14 +187,19 @@ def _kinds(schema: Schema) -> list[str]:
         return [str(each) for each in cast("list[object]", named)]
     if "const" in schema or isinstance(schema.get("enum"), list):
         values = [schema["const"]] if "const" in schema else schema["enum"]
-        return [*dict.fromkeys(_KINDS.get(type(value), UNKNOWN) for value in values)]
+        return [*dict.fromkeys(_kind_of(value) for value in values)]
     if "properties" in schema:
         return ["object"]
     return [UNKNOWN]
 
 
+def _kind_of(value: object) -> str:
+    kind: type = type(value)
+    return _KINDS.get(kind, UNKNOWN)
+
+
 def _fits(value: object, kind: str) -> bool:
-    found = _KINDS.get(type(value), UNKNOWN)
+    found = _kind_of(value)
     return found == kind or (found, kind) == ("integer", "number")
 
 

@@ -59,7 +59,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     """Write an app down as a module in the current folder, with parts of it swapped; return the module's name."""
     name = f"shop_{abs(hash(request.node.nodeid))}"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.delitem(sys.modules, name)
 
@@ -178,7 +178,10 @@ class Loose(BaseModel):
 
 def upstream(model: type[BaseModel]) -> FastAPI:
     app = FastAPI()
-    app.get("/items/{id}", response_model=model)(lambda id: None)  # noqa: A006 - the name on the wire
+
+    @app.get("/items/{id}", response_model=model)
+    async def item(id: int) -> None: ...  # noqa: A002 - the name on the wire
+
     return app
 
 

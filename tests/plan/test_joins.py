@@ -50,11 +50,12 @@ class Batched(People):
 
 
 BARE: dict[str, Any] = {"scope": frozenset[int](), "is_absent": False, "file": "page.py", "line": 1}
+IN_LOOP: dict[str, Any] = {**BARE, "scope": frozenset({10})}
 
 
 def called(operation: Any, *arguments: graph.Node, scope: frozenset[int] = frozenset()) -> graph.Call:
     made = cast("Operation[..., Any]", operation)
-    bare = {**BARE, "scope": scope}
+    bare: dict[str, Any] = {**BARE, "scope": scope}
     return graph.Call(id=50, type=made.returns, operation=made, arguments=arguments, **bare)
 
 
@@ -110,8 +111,8 @@ def test_a_limit_may_stand_around_or_inside_of_an_optional_type(tp: Any) -> None
 
 def joined(items: graph.Node, operation: Any) -> list[str]:
     """Return the joins found in `each(items, lambda review: operation(review.author_id))`."""
-    item = graph.Item(id=10, type=Review, **{**BARE, "scope": frozenset({10})})
-    argument = graph.Attribute(id=11, type=int, base=item, name="author_id", **{**BARE, "scope": frozenset({10})})
+    item = graph.Item(id=10, type=Review, **IN_LOOP)
+    argument = graph.Attribute(id=11, type=int, base=item, name="author_id", **IN_LOOP)
     body = called(operation, argument, scope=frozenset({10}))
     each = graph.Each(id=60, type=list[Author], items=items, item=item, body=body, **BARE)
     traced = Traced(cast("Any", None), (items, item, argument, body, each), each)
