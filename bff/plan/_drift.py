@@ -10,10 +10,11 @@ from bff.declare._operation import Operation
 from bff.declare._template import Parameter
 from bff.declare._types import element, is_model, is_nullable, members, spell
 from bff.errors import Problem
-from bff.plan._agree import BREAKING, Comparison, Drift, Place, leaf, mismatch
+from bff.plan._agree import BREAKING, Comparison, Drift, Place
 from bff.plan._demand import Demand
 from bff.plan._document import Alternative, Document, Schema, json_schemas
 from bff.plan._finding import Finding, Severity
+from bff.plan._leaf import leaf, mismatch
 from bff.plan._use import field_place
 
 _NOT_DESCRIBED = frozenset({"accept", "content-type", "authorization"})

@@ -304,13 +304,11 @@ def _served(returns: Any, body: Any) -> tuple[Operation[..., Any], dict[str, Any
 
 def _in_3_0(part: Any) -> Any:
     """Write a schema of OpenAPI 3.1 as one of 3.0."""
-    if type(part) is list:
-        items: list[Any] = part
-        return [_in_3_0(each) for each in items]
-    if type(part) is not dict:
+    if isinstance(part, list):
+        return [_in_3_0(each) for each in cast("list[object]", part)]
+    if not isinstance(part, dict):
         return part
-    words: dict[str, Any] = part
-    plain = {key: _in_3_0(value) for key, value in words.items()}
+    plain = {key: _in_3_0(value) for key, value in cast("dict[str, object]", part).items()}
     if "const" in plain and "type" in plain:
         plain["enum"] = [plain.pop("const")]
     branches = plain.get("anyOf", ())
