@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bff.app import BFF
 from bff.cli._documents import NoDocument, Source, Unclear, documents, sources
@@ -56,7 +57,7 @@ def run_check(request: Request) -> int:
             return refused.status
         findings, summary = in_order(_declared(refused.__cause__.problems)), "the declarations"
     except Unclear as reason:
-        console.print(f"[red]error:[/] {reason}", highlight=False)
+        console.print(f"[red]error:[/] {escape(str(reason))}", highlight=False)
         return USAGE_ERROR
     _print(findings, summary, request.format)
     counts = {Severity.ERROR, Severity.WARNING} if request.strict else {Severity.ERROR}
@@ -66,7 +67,7 @@ def run_check(request: Request) -> int:
 def _findings(app: BFF, name: str, wanted: list[Source]) -> tuple[Finding, ...]:
     pages = [(page.declared, app.plan_of(page)) for page in app.pages]
     subject = Subject(pages, policies_of(app), [*app.upstreams], name.partition(":")[0])
-    return in_order([*check(subject), *_drifts(app, subject.use(), wanted)])
+    return in_order([*check(subject), *_drifts(app, subject.use, wanted)])
 
 
 def _declared(problems: Iterable[Problem]) -> Iterator[Finding]:

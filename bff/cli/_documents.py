@@ -64,7 +64,11 @@ def _sources(text: str, upstreams: Mapping[type[Upstream], Upstream]) -> Iterato
 def _found(text: str, upstreams: Mapping[type[Upstream], Upstream]) -> list[type[Upstream]]:
     """Return the upstreams that are at an address, or the only one there is."""
     addresses = {cls: str(upstream.connection.address) for cls, upstream in upstreams.items()}
-    found = [cls for cls, address in addresses.items() if "://" in text and _host(address) == _host(text)]
+    try:
+        wanted = _host(text)
+    except ValueError:
+        raise Unclear(f"{text} is no address") from None
+    found = [cls for cls, address in addresses.items() if "://" in text and _host(address) == wanted]
     if found or len(upstreams) == 1:
         return found or [*upstreams]
     names = [upstream.connection.name for upstream in upstreams.values()]
@@ -99,7 +103,9 @@ async def _document(source: Source) -> Document | NoDocument:
     except OSError as error:
         return NoDocument(f"{source.location} cannot be read: {error.strerror or type(error).__name__}")
     except BFFError as error:
-        return NoDocument(f"{source.location} cannot be asked: {error}")
+        return NoDocument(f"{_shown(source.location)} cannot be asked: {error}")
+    except ValueError:
+        return NoDocument(f"{_shown(source.location)} is no address")
 
 
 async def _fetched(source: Source) -> Document:

@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
@@ -40,7 +41,7 @@ def run_new(folder: Path, name: str | None) -> int:
         project = planned(folder, name)
         written = write(project)
     except (Refused, OSError) as reason:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {reason}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {escape(str(reason))}", highlight=False)
         return USAGE_ERROR
     tree = Tree(Text(f"{folder}/", style="bold cyan"), guide_style="dim")
     for path in written:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bff.ambassador._onion import Policies
@@ -13,19 +14,19 @@ from bff.declare._profile import Profile
 from bff.declare._settings import env_prefix, near_miss
 from bff.declare._source import class_place
 from bff.declare._tracing import Traced, trace
-from bff.declare._upstream import Upstream, problems_of
+from bff.declare._upstream import Upstream, operations_of, problems_of
 from bff.errors import Problem
 from bff.plan._explain import ExplainedCall, Explanation, explain
 from bff.plan._finding import Finding, error, in_order, warning
 from bff.plan._joins import unbounded_joins
 from bff.plan._plan import Plan
-from bff.plan._use import Use, use_of
+from bff.plan._use import Use, upstreams_of, use_of
 from bff.plan._width import wide_contracts, wide_shapes
 
 _SETTING = re.compile(r"BFF_\w+?__\w")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """
     An app as a check sees it.
@@ -45,25 +46,28 @@ class Subject:
         package = self.module.rpartition(".")[0]
         return cls.__module__ == self.module or bool(package and cls.__module__.startswith(f"{package}."))
 
+    @cached_property
     def use(self) -> Use:
-        """Return what the endpoints use of what is declared."""
-        return use_of(self.traces(), [endpoint for endpoint, plan in self.pages if plan is None])
+        """What the endpoints use of what is declared."""
+        return use_of(self.traces, [endpoint for endpoint, plan in self.pages if plan is None])
 
-    def traces(self) -> list[Traced]:
-        """Return the graphs of all traced endpoints."""
+    @cached_property
+    def traces(self) -> Sequence[Traced]:
+        """The graphs of all traced endpoints."""
         return [trace(endpoint) for endpoint, plan in self.pages if plan is not None]
 
 
 def check(subject: Subject) -> tuple[Finding, ...]:
     """Return everything about an app that can be known before traffic and should be looked at."""
-    use = subject.use()
+    use = subject.use
     found: list[Finding] = []
-    for plan in (plan for _, plan in subject.pages if plan is not None):
-        explained = explain(plan, subject.policies_of)
-        found += _slow_tries(plan, subject)
-        found += _slow_calls(plan, explained, subject)
-        found += _slow_chains(plan, explained)
-    for traced in subject.traces():
+    for endpoint, plan in subject.pages:
+        found += _slow_tries(endpoint, plan, subject)
+        if plan is not None:
+            explained = explain(plan, subject.policies_of)
+            found += _slow_calls(plan, explained, subject)
+            found += _slow_chains(plan, explained)
+    for traced in subject.traces:
         found += _joins(traced)
     found += _variables(subject)
     found += _idle_upstreams(subject, use)
@@ -81,15 +85,23 @@ def _setter(operation: Operation[..., Any], policy: str) -> tuple[str, str, int]
     return (f"{operation.owner.__name__}.{policy}", *class_place(owner or operation.owner, policy))
 
 
-def _slow_tries(plan: Plan, subject: Subject) -> Iterator[Finding]:
+def _operations(endpoint: Endpoint, plan: Plan | None) -> list[Operation[..., Any]]:
+    """Return what an endpoint calls; of what an `async def` one may call, what has no timeout of its own."""
+    if plan is not None:
+        return [call.operation for call in plan.calls]
+    reached = [operation for cls in upstreams_of(endpoint) for operation in operations_of(cls)]
+    return [operation for operation in reached if "timeout" not in operation.options.policies]
+
+
+def _slow_tries(endpoint: Endpoint, plan: Plan | None, subject: Subject) -> Iterator[Finding]:
     """A try that may take all of the deadline is never seen to fail, nor tried again."""
-    profile = plan.endpoint.profile
-    for call in plan.calls:
-        timeout = subject.policies_of(call.operation).timeout
+    profile = endpoint.profile
+    for operation in _operations(endpoint, plan):
+        timeout = subject.policies_of(operation).timeout
         attempt = timeout.attempt if timeout else None
         if timeout is None or attempt is None:
             continue
-        where, file, line = _setter(call.operation, "timeout")
+        where, file, line = _setter(operation, "timeout")
         if attempt >= profile.deadline:
             what = f"one try may take {attempt:g} s, and a request of {profile.__name__} {profile.deadline:g} s in all"
             mend = "lower `per_try` below the deadline, so that a hanging try fails in time for another"

@@ -166,7 +166,7 @@ def _unsent(tp: Any, schema: Any, document: Document, prefix: str, depth: int = 
         yield from _unsent(sent[name], properties[name], document, f"{prefix}{name}.", depth + 1)
 
 
-_DEEP = 20
+_DEEP = 5  # a body that holds itself has no end
 
 
 def _sent_name(model: type[BaseModel], name: str) -> str:

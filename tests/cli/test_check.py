@@ -141,11 +141,13 @@ class TestStatus:
         result = check("no_such_module")
         assert (2, True) == (result.exit_code, "There is no module `no_such_module`" in result.stderr)
 
-    @pytest.mark.parametrize("against", ["http://elsewhere.test", "nobody=http://127.0.0.1:9", "openapi.json"])
+    @pytest.mark.parametrize(
+        "against", ["http://elsewhere.test", "http://x:port", "nobody=http://127.0.0.1:9", "openapi.json"]
+    )
     def test_a_document_of_nobody_knows_whom_is_2(self, against: str) -> None:
         result = check("examples.mobile_bff.app", "--against", against)
         assert 2 == result.exit_code
-        assert "catalog" in result.stderr
+        assert "catalog" in result.stderr or "is no address" in result.stderr
 
 
 class TestFormats:
@@ -226,6 +228,11 @@ class TestAgainst:
     def test_an_upstream_that_is_not_there_is_a_problem(self, shop: Any) -> None:
         result = check(shop(), "--against", "all")
         assert (1, True) == (result.exit_code, "error[no-document]  Shop" in result.stdout)
+
+    @pytest.mark.parametrize("place", ["http://user:secret@127.0.0.1:9", "http://user:secret@127.0.0.1:port"])
+    def test_a_credential_in_an_address_is_not_shown(self, shop: Any, place: str) -> None:
+        result = check(shop(), "--against", f"shop={place}")
+        assert (1, False) == (result.exit_code, "secret" in result.stdout + result.stderr)
 
     def test_a_service_without_a_document_says_what_it_answers(self, shop: Any) -> None:
         with served(FastAPI(openapi_url=None)) as address:

@@ -150,6 +150,21 @@ class TestTime:
         told = "at worst it takes 1 s, and has 0.9 s: Shop.item (0.5 s), then Shop.item (0.5 s)"
         assert told == found.what("worst-case-past-deadline")
 
+    def test_an_async_endpoint_has_a_deadline_too(self, checked: Check) -> None:
+        found = checked(
+            """
+            class Free(ClientProfile):
+                deadline = 0.2
+
+                @endpoint.get("/free")
+                async def free(self, shop: Shop) -> Card:
+                    return Card.of(await shop.item(1))
+
+            app = BFF(Free)
+            """
+        )
+        assert [("per-try-past-deadline", "Shop.timeout")] == found.codes
+
     def test_what_runs_side_by_side_is_not_added_up(self, checked: Check) -> None:
         found = checked(
             """
