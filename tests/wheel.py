@@ -3,7 +3,9 @@
 import asyncio
 import importlib.metadata
 import json
+import subprocess
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -77,6 +79,9 @@ def main() -> None:
     tops = {file.parts[0] for file in files if not file.parts[0].endswith(".dist-info")} - {".."}
     assert tops == {"bff"}, f"the wheel brings {tops}"
     assert [name for name in bff.__all__ if not hasattr(bff, name)] == []
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-I", "-m", "bff", "new", f"{folder}/corner-shop"], check=True)
+        assert Path(folder, "corner-shop", "corner_shop", "app.py").exists(), "the wheel lacks the templates"
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     response = asyncio.run(ask(f"http://127.0.0.1:{server.server_port}"))

@@ -1,4 +1,4 @@
-"""The command line: `bff plan`, `bff run`, `bff openapi`, `bff faults`."""
+"""The command line: `bff new`, `bff run`, `bff plan`, `bff check`, `bff faults`, `bff openapi`."""
 
 from bff.cli._main import main
 

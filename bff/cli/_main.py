@@ -3,24 +3,26 @@
 import difflib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from bff.ambassador._onion import Policies
 from bff.app import BFF
+from bff.cli._check import Format as CheckFormat
+from bff.cli._check import Request, run_check
 from bff.cli._explain import draw
 from bff.cli._faults import FaultsFormat, Wanted, faults
 from bff.cli._load import USAGE_ERROR, NoApp, load
+from bff.cli._new import run_new
+from bff.cli._policies import policies_of
 from bff.cli._serve import Serving, serve
-from bff.declare._operation import Operation
 from bff.plan._explain import explain, mermaid
 from bff.plan._plan import Plan
 from bff.rest._route import PageRoute
@@ -75,6 +77,15 @@ def _load(name: str) -> BFF:
         raise typer.Exit(refused.status) from None
 
 
+@commands.command("new")
+def new_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new, or empty.")],
+    name: Annotated[str | None, typer.Option(help="What the project is called; the folder's name if left out.")] = None,
+) -> None:
+    """Make a project that runs, is typed and tested."""
+    raise typer.Exit(run_new(folder, name))
+
+
 @commands.command("plan")
 def plan_command(
     app: App,
@@ -107,16 +118,6 @@ def _show(plan: Plan, app: BFF, shown: Format, console: Console) -> None:
         typer.echo(mermaid(explain(plan, policies_of(app))))
     else:
         draw(explain(plan, policies_of(app)), console)
-
-
-def policies_of(app: BFF) -> Callable[[Operation[..., Any]], Policies]:
-    """Return what says how an operation is called in an app."""
-
-    def policies(operation: Operation[..., Any]) -> Policies:
-        assert operation.owner is not None
-        return app.upstreams[operation.owner].connection.policies_of(operation)
-
-    return policies
 
 
 def title_of(page: PageRoute) -> str:
@@ -154,6 +155,24 @@ def faults_command(
     loaded = _load(app)
     chosen = [page.declared.where for page in _chosen(loaded.pages, endpoint)]
     raise typer.Exit(faults(loaded, Wanted(chosen, format, output, check, fakes)))
+
+
+@commands.command("check")
+def check_command(
+    app: App,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask an upstream's OpenAPI document whether contracts still hold: an address, `name=` and an address "
+            "or a file, or `all` for every upstream at its own address. May be given several times.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
+    format: Annotated[CheckFormat, typer.Option(help="How to show it.")] = CheckFormat.TEXT,  # noqa: A002 - as above
+) -> None:
+    """Check everything that can be known before traffic; status 1 where there is a problem."""
+    raise typer.Exit(run_check(Request(app, against or [], strict, format)))
 
 
 @commands.command("openapi")

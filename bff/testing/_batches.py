@@ -1,9 +1,8 @@
 """Which operations stand in for many calls of which others."""
 
-import inspect
 from typing import Any
 
-from bff.declare._operation import Operation
+from bff.declare._operation import Operation, operations_of
 
 __all__ = ["batch_for", "single_of"]
 
@@ -19,5 +18,4 @@ def batch_for(operation: Operation[..., Any]) -> Operation[..., Any] | None:
 
 
 def _beside(operation: Operation[..., Any]) -> list[Operation[..., Any]]:
-    members = inspect.getmembers_static(operation.owner) if operation.owner else []
-    return [member for _, member in members if isinstance(member, Operation)]
+    return operations_of(operation.owner) if operation.owner else []
