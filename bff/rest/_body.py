@@ -1,5 +1,6 @@
 """Read no more of a request's body than a client may send."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -36,6 +37,7 @@ class Limited:
     ) -> None:
         self.is_exceeded = False
         self._left = limit
+        self._has_ended = asyncio.Event()
         self._receive = receive
         self._send = send
 
@@ -47,7 +49,17 @@ class Limited:
             if self._left < 0:
                 self.is_exceeded = True
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if not message.get("more_body", False):
+            self._has_ended.set()
         return message
+
+    def rest(self, *, is_read: bool) -> Callable[[], Awaitable[_Message]]:
+        """Return what receives what is left, for whoever waits for the client to leave; who reads the body is first."""
+        return self._receive_after_body if is_read else self._receive
+
+    async def _receive_after_body(self) -> _Message:
+        await self._has_ended.wait()
+        return await self._receive()
 
     async def send(self, message: _Message) -> None:
         """Send a message, unless there is nothing more to be said."""
