@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from fastapi import HTTPException
 
-__all__ = ["Limited", "Shared", "declares_more", "has_body"]
+__all__ = ["Limited", "declares_more", "has_body"]
 
 _Message: TypeAlias = MutableMapping[str, Any]
 
@@ -27,30 +27,6 @@ def has_body(headers: Mapping[str, str]) -> bool:
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
-class Shared:
-    """
-    A request whose body the endpoint itself may read.
-
-    What comes after the body is for whoever watches the client: until then, its messages are the endpoint's.
-    """
-
-    def __init__(self, receive: Callable[[], Awaitable[_Message]]) -> None:
-        self._receive = receive
-        self._is_read = asyncio.Event()
-
-    async def receive(self) -> _Message:
-        """Receive a message, as the endpoint does."""
-        message = await self._receive()
-        if not message.get("more_body"):
-            self._is_read.set()
-        return message
-
-    async def after_body(self) -> _Message:
-        """Receive a message that is no part of the body."""
-        await self._is_read.wait()
-        return await self._receive()
-
-
 class Limited:
     """
     A request whose body ends at `limit` bytes.
@@ -66,6 +42,7 @@ class Limited:
     ) -> None:
         self.is_exceeded = False
         self._left = limit
+        self._has_ended = asyncio.Event()
         self._receive = receive
         self._send = send
 
@@ -77,7 +54,17 @@ class Limited:
             if self._left < 0:
                 self.is_exceeded = True
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if not message.get("more_body", False):
+            self._has_ended.set()
         return message
+
+    def rest(self, *, is_read: bool) -> Callable[[], Awaitable[_Message]]:
+        """Return what receives what is left, for whoever waits for the client to leave; who reads the body is first."""
+        return self._receive_after_body if is_read else self._receive
+
+    async def _receive_after_body(self) -> _Message:
+        await self._has_ended.wait()
+        return await self._receive()
 
     async def send(self, message: _Message) -> None:
         """Send a message, unless there is nothing more to be said."""

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile
 from bff.declare._scope import RequestScope
 from bff.plan._style import style_of
-from bff.rest._body import Limited, Shared, declares_more, has_body
+from bff.rest._body import Limited, declares_more, has_body
 from bff.rest._choice import Choice
 from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
@@ -26,7 +27,7 @@ from bff.rest._parameters import is_plain, reader
 from bff.rest._reply import Reply, with_vary
 
 _SCOPE = "bff.scope"
-_RECEIVE = "bff.receive"
+_BODY = "bff.body"
 _CALLER = "bff_caller"
 NOT_CHOSEN = "bff.not_chosen"
 """Where a request's scope has the headers by which it came to no page, though there is one for other clients."""
@@ -45,7 +46,6 @@ class PageRoute(APIRoute):
         self.page = page
         self.declared = declared
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
-        self._is_given_request = not (self.dependant.request_param_name or "bff_").startswith("bff_")
 
     @property
     def place(self) -> int:
@@ -70,11 +70,8 @@ class PageRoute(APIRoute):
         if page.manner.chosen_by and scope["method"] != page.method:
             headers = {"allow": page.method, "vary": ", ".join(page.manner.chosen_by)}
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers=headers)
-        scope[_RECEIVE] = receive
-        if self._is_given_request and has_body(began.headers):
-            shared = Shared(receive)
-            receive, scope[_RECEIVE] = shared.receive, shared.after_body
         limited = Limited(page.max_body, receive, _signing(send, page, scope, began))
+        scope[_BODY] = limited
         await super().handle(scope, limited.receive, limited.send)
         if limited.is_exceeded:
             await send_reply(page.refuse(scope, began), send)
@@ -83,7 +80,9 @@ class PageRoute(APIRoute):
 class ChosenRoute(PageRoute):
     """Serves a page to those requests alone that are its client's; others may share its path."""
 
-    choice: Choice
+    def __init__(self, endpoint: Callable[..., Any], *, choice: Choice, **options: Any) -> None:
+        super().__init__(endpoint, **options)
+        self.choice = choice
 
     @property
     @override
@@ -136,8 +135,8 @@ def page_route(
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
         scope: RequestScope = request.scope[_SCOPE]
         scope.caller = values.pop(_CALLER, None)
-        # The body has been read: what else comes is that the client left.
-        reply = await route.page.reply(request.scope, request.scope[_RECEIVE], values, scope)
+        receive = request.scope[_BODY].rest(is_read=reads_itself and has_body(scope.headers))
+        reply = await route.page.reply(request.scope, receive, values, scope)
         if reply is not None:
             # What the endpoint or a dependency set on FastAPI's own response goes along.
             reply.headers.extend(response.headers.raw)
@@ -146,11 +145,12 @@ def page_route(
     shown = [parameter for parameter in endpoint.parameters if parameter.name not in hidden]
     own = {parameter.name for parameter in shown}
     request_name, response_name = _named(shown, Request), _named(shown, Response)
+    reads_itself = request_name in own and endpoint.route.method != "GET"
     added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
     answer.__signature__ = _signature(shown, added)  # type: ignore[attr-defined]
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
-    route = (PageRoute if choice is None else ChosenRoute)(
+    route = (PageRoute if choice is None else partial(ChosenRoute, choice=choice))(
         answer,
         page=page,
         declared=endpoint,
@@ -158,8 +158,6 @@ def page_route(
         responses=dict(responses),
         **_options(endpoint, is_shared=choice is not None),
     )
-    if choice is not None and isinstance(route, ChosenRoute):
-        route.choice = choice
     return route
 
 

@@ -224,7 +224,9 @@ class TestAgainst:
             for against in (["all"], [local, two, three, four], [f"catalog={one}/openapi.json", f"inventory={two}"]):
                 options = [part for each in against for part in ("--against", each)]
                 result = check("examples.web_bff.app", *options, "--format", "json")
-                assert (0, "[]\n") == (result.exit_code, result.stdout)
+                # A page that writes step by step may take longer at worst than it has: that is known, and no drift.
+                codes = {finding["code"] for finding in json.loads(result.stdout)}
+                assert (0, {"worst-case-past-deadline"}) == (result.exit_code, codes)
         sys.modules.pop("examples.web_bff.app", None)
 
     def test_an_upstream_that_is_not_there_is_a_problem(self, shop: Any) -> None:

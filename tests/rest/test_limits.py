@@ -111,6 +111,18 @@ class TestRequestBodies:
         reply, taken = stream(BFF(Notes, observers=()), "/raw", [b"x" * 60] * 1000)
         assert (413, 2) == (reply.status, taken)
 
+    def test_an_endpoint_that_reads_the_body_itself_gets_all_of_it(self) -> None:
+        """Who waits for the client to leave takes nothing of it."""
+
+        class Reader(ClientProfile):
+            @endpoint.post("/late")
+            async def late(self, request: Request, catalog: Catalog) -> list[int]:
+                await catalog.product(7)
+                return [len(part) async for part in request.stream()]
+
+        reply, taken = stream(BFF(Reader, upstreams=on(Wire()), observers=()), "/late", [b"x" * 10, b"y" * 20])
+        assert ([10, 20], 2) == ([length for length in reply.json() if length], taken)
+
     @pytest.mark.parametrize("size", [100, 101])
     def test_the_limit_itself_is_allowed(self, size: int) -> None:
         content = b'{"text":"' + b"x" * (size - 11) + b'"}'
