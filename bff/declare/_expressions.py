@@ -74,7 +74,7 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
 
 
 def _body(trace: Trace, fn: Callable[[T], R], item: graph.Item, *, pinned: frozenset[int]) -> tuple[Node, int]:
-    with trace.block(pinned=pinned) as block:
+    with trace.loop(item), trace.block(pinned=pinned) as block:
         return lift(fn(cast("T", Symbol(item)))), block
 
 

@@ -55,13 +55,13 @@ def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Probl
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
-        for definition in _definitions(code):
+        for definition in definitions(code):
             for line, what, mend in _Finder(ran, definition).found():
                 found[Problem(what, mend, where, code.co_filename, line)] = None
     return [*found]
 
 
-def _definitions(code: CodeType) -> list[_Definition]:
+def definitions(code: CodeType) -> list[_Definition]:
     """Return the text of a function; of several lambdas on one line all, as they cannot be told apart."""
     wanted = (code.co_firstlineno, code.co_name)
     return [node for node in _functions_in(code.co_filename) if _mark(node) == wanted]

@@ -61,8 +61,12 @@ class Symbol:
 
 
 def node_of(symbol: Symbol) -> Node:
-    """Return the node that a symbol stands for."""
-    return cast("Node", object.__getattribute__(symbol, "_Symbol__node"))
+    """Return the node that a symbol stands for; raises `DeclarationError` where it may not be used."""
+    node = cast("Node", object.__getattribute__(symbol, "_Symbol__node"))
+    trace = current_trace()
+    if trace is not None:
+        trace.check_use(node)
+    return node
 
 
 def trace_now() -> Trace:
@@ -80,9 +84,7 @@ def lift(value: object) -> Node:
     """Return the node for anything an endpoint may hold: a symbol, a list with symbols in it, a real value."""
     trace = trace_now()
     if type(value) is Symbol:
-        node = node_of(value)
-        trace.check(node)
-        return node
+        return node_of(value)
     if not _has_symbols(value):
         return trace.add(graph.Constant, type_of_constant(value), value=value)
     if isinstance(value, dict):

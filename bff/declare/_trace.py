@@ -32,9 +32,9 @@ class Trace:
     `problems` are all that were found, raised or not; `default_place` is where one belongs that no line of the user's
     is running for. A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the
     block around each block, `block_of` that of each node, `writes` the nodes of each block that write, in order.
-    `last_write` is the id of the last one above what is being traced, -1 without any; `pinned` are the items of the
-    loops that go on one item after another: in them every call belongs to its item. An endpoint that `is_read` may
-    not write.
+    `last_write` is the id of the last one above what is being traced, -1 without any; `open` are the items of the
+    loops that are being traced, `pinned` those of the loops that go on one item after another: in them every call
+    belongs to its item. An endpoint that `is_read` may not write.
     """
 
     where: str
@@ -47,6 +47,7 @@ class Trace:
     writes: list[list[int]] = field(default_factory=lambda: [[]])
     block_of: list[int] = field(default_factory=list[int])
     last_write: int = -1
+    open: frozenset[int] = frozenset()
     pinned: frozenset[int] = frozenset()
     _block: int = 0
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
@@ -105,6 +106,23 @@ class Trace:
         problem = Problem(what, mend, where=self.where, file=file, line=line)
         self.problems.append(problem)
         return DeclarationError(problem)
+
+    @contextmanager
+    def loop(self, item: Item) -> Generator[None]:
+        """Let what follows use an item."""
+        outer = self.open
+        self.open = outer | {item.id}
+        try:
+            yield
+        finally:
+            self.open = outer
+
+    def check_use(self, node: Node) -> None:
+        """Refuse what an endpoint uses and may not: what is of another trace, or of a loop that is over."""
+        self.check(node)
+        if not node.scope <= self.open:
+            what = "the item of an `each`, or what is made of it, is used outside of it"
+            raise self.fail(what, "use it in the function of the `each`, and return from there what is made of it")
 
     def check(self, node: Node) -> None:
         """Refuse a node of another trace: it says nothing here."""

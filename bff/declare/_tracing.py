@@ -162,9 +162,6 @@ def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
         what = "the answer is a plain dict: its fields are not checked, and not documented"
         raise written.fail(what, "declare a Shape, and return it with .of(...)")
     node = lift(result)
-    if node.scope:
-        what = "the answer holds the item of an `each` outside of it"
-        raise written.fail(what, "return what is made of the item from the function of the `each`")
     if fits(node.type, endpoint.returns):
         return narrowed(written, node, endpoint.returns)
     if result is None:
