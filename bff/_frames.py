@@ -3,7 +3,7 @@
 import sys
 from types import FrameType
 
-__all__ = ["is_users", "user_frame"]
+__all__ = ["is_of_the_project", "is_users", "user_frame"]
 
 # These only pass on what whoever called them wanted, as `dataclasses.replace` does; pydantic brings the others along.
 _LIBRARIES = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection")
@@ -14,6 +14,11 @@ def is_users(frame: FrameType) -> bool:
     """Say whether a frame runs the user's code: neither ours nor something that only passes it on."""
     module: str = frame.f_globals.get("__name__", "")
     return module.partition(".")[0] not in _OURS
+
+
+def is_of_the_project(frame: FrameType) -> bool:
+    """Say whether a frame runs code of the user's own, as opposed to a library's that is installed."""
+    return is_users(frame) and "site-packages" not in frame.f_code.co_filename
 
 
 def user_frame() -> tuple[str, int]:

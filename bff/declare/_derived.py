@@ -29,8 +29,7 @@ class Derived(Generic[P, R]):
         function = self.function
         if not inspect.isfunction(function):
             return function
-        held = (*closed_over(function).values(), *(function.__defaults__ or ()))
-        return (function.__code__, *map(_told_apart, held))
+        return (function.__code__, *map(_told_apart, closed_over(function).values()))
 
     @cached_property
     def hints(self) -> Mapping[str, Type]:

@@ -1,14 +1,20 @@
 """The words of a traced endpoint that are not operators: `optional`, `each` and the typed helpers."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar, cast, overload
 
 from bff.declare import _graph as graph
+from bff.declare._functions import forgets_return, required
 from bff.declare._graph import Node
+from bff.declare._given import refuse_changes, value_of
+from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
 from bff.declare._trace import Trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,7 +28,7 @@ def optional(value: T, default: T | None = None) -> T:
     Typed as `value` is; whether the default may stand where it goes is checked at start-up.
     """
     trace = trace_now()
-    node, other = lift(value), lift(default)
+    node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
     if not depends_on_call(node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
@@ -33,6 +39,21 @@ def optional(value: T, default: T | None = None) -> T:
 def depends_on_call(node: Node) -> bool:
     """Say whether any call stands behind a value."""
     return isinstance(node, graph.Call) or any(depends_on_call(operand) for operand in node.operands)
+
+
+def can_fail(node: Node) -> bool:
+    """Say whether a call behind a value can make it fail, with no default to stand in for it."""
+    match node:
+        case graph.Call():
+            return True
+        case graph.Optional():
+            return can_fail(node.default)
+        case graph.Fallback():
+            return can_fail(node.branches[-1])
+        case graph.Each() if can_fail(node.items):
+            return True
+        case _:
+            return any(can_fail(operand) for operand in node.operands)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
@@ -74,8 +95,12 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
 
 
 def _body(trace: Trace, fn: Callable[[T], R], item: graph.Item, *, pinned: frozenset[int]) -> tuple[Node, int]:
+    before = state_around(fn)
     with trace.loop(item), trace.block(pinned=pinned) as block:
-        return lift(fn(cast("T", Symbol(item)))), block
+        result = fn(cast("T", Symbol(item)))
+        refuse_changes(trace, "each", fn, before)
+        is_lost = forgets_return(fn) and not trace.writes[block]
+        return value_of(trace, "each", result, is_lost=is_lost), block
 
 
 @overload
@@ -94,6 +119,8 @@ def when(condition: bool | None, then: Any, otherwise: Any) -> Any:
     be one where it writes.
     """
     if not isinstance(condition, Symbol):
+        if condition is not None and not isinstance(condition, bool):
+            raise trace_now().fail(f"`when` decides on a bool, and gets `{spell(type(condition))}`", "compare it first")
         return _plain(then if condition else otherwise)
     trace, node = trace_now(), node_of(condition)
     if without_none(node.type) is not bool:
@@ -121,10 +148,16 @@ def fallback(*alternatives: Any) -> Any:
     if len(alternatives) < 2:  # noqa: PLR2004 - one to fall back from, one to fall back on
         raise trace.fail("`fallback` of one value falls back on nothing", "give it what to take instead, too")
     branches, blocks = _branches(trace, "fallback", alternatives, since=-1)
-    for branch in branches[:-1]:
+    for number, branch in enumerate(branches[:-1]):
         if not depends_on_call(branch):
             what = "`fallback` never comes to what stands after a value that depends on no call"
             raise trace.fail(what, "put what cannot fail last")
+        if not can_fail(branch):
+            what = "`fallback` never comes to what stands after an `optional`, which has a default of its own"
+            raise trace.fail(what, "drop the `optional`, or put it last")
+        if branch in branches[number + 1 :]:
+            what = "`fallback` gets the same value twice: equal calls are one, and it fails only once"
+            raise trace.fail(what, "give it another call to fall back on")
     tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)
     made = trace.add(graph.Fallback, tp, is_absent=is_absent, branches=branches, blocks=blocks)
     _note_writes(trace, made, blocks)
@@ -140,7 +173,7 @@ def _branches(
     for branch in given:
         if type(branch) is not Symbol and callable(branch):
             with trace.block() as block:
-                nodes.append(lift(branch()))
+                nodes.append(_branch(trace, word, branch, block))
             blocks.append(block)
             continue
         node = lift(branch)
@@ -151,6 +184,17 @@ def _branches(
         nodes.append(node)
         blocks.append(None)
     return tuple(nodes), tuple(blocks)
+
+
+def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) -> Node:
+    open_ = required(branch)
+    if open_:
+        what = f"`{word}` calls a branch without arguments, and gets one that takes `{open_[0]}`"
+        raise trace.fail(what, "write `lambda: ...`, which uses the values around it")
+    before = state_around(branch)
+    result = branch()
+    refuse_changes(trace, word, branch, before)
+    return value_of(trace, word, result, is_lost=forgets_return(branch) and not trace.writes[block])
 
 
 def _writes_in(node: Node) -> list[graph.Call]:
@@ -178,7 +222,7 @@ def or_else(value: T | None, default: T) -> T:
     """Return `value`, or `default` where it is `None`."""
     if not isinstance(value, Symbol):
         return default if value is None else value
-    node, other = lift(value), lift(default)
+    node, other = lift(value), value_of(trace_now(), "or_else", default)
     tp = union((without_none(node.type), other.type))
     return cast("T", Symbol(trace_now().add(graph.OrElse, tp, is_absent=other.is_absent, value=node, default=other)))
 
@@ -202,7 +246,10 @@ def not_(value: object) -> bool:
 
 def header(name: str) -> str | None:
     """Return a header of the client's request; reading it adds it to `Vary`."""
-    return cast("str | None", Symbol(trace_now().add(graph.Header, str | None, name=name.lower())))
+    trace = trace_now()
+    if type(name) is not str or not _TOKEN.fullmatch(name):
+        raise trace.fail("`header` takes the name of a header", 'write it out: `header("accept-language")`')
+    return cast("str | None", Symbol(trace.add(graph.Header, str | None, name=name.lower())))
 
 
 def now() -> datetime:

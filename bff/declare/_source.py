@@ -50,8 +50,8 @@ def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Probl
     """
     Return what stands in functions that a trace ran and would be decided silently on symbolic values.
 
-    These are identity tests, `match`, type tests, and `try` around what may be a call; everything else that needs
-    a real value raises when it is traced.
+    These are identity tests, `match`, type tests, and `try` or `suppress` around what may be a call; everything else that
+    needs a real value raises when it is traced.
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
@@ -95,6 +95,7 @@ class _Finder:
 
     def __init__(self, ran: Ran, definition: _Definition) -> None:
         self._known = ran.known
+        self._lines = ran.lines
         self._nodes = [*_own_nodes(definition)]
         self._symbolic = {*ran.symbolic}
 
@@ -119,6 +120,10 @@ class _Finder:
                         self._bind(node.target)
                     case ast.NamedExpr() if self._is_symbolic(node.value):
                         self._bind(node.target)
+                    case ast.For() | ast.comprehension() if self._is_symbolic(node.iter):
+                        self._bind(node.target)
+                    case ast.withitem(optional_vars=ast.expr() as name) if self._is_symbolic(node.context_expr):
+                        self._bind(name)
                     case _:
                         pass
 
@@ -154,11 +159,29 @@ class _Finder:
                 return "`match` on a symbolic value is always decided the same way", _INSTEAD
             case ast.Call(func=ast.Name(id=name)) if name in _TYPE_TESTS and any(map(self._is_symbolic, node.args)):
                 return f"`{name}` looks at the symbolic value, not at the real one", _INSTEAD
-            case ast.Try() | ast.TryStar() if any(self._is_symbolic(statement) for statement in node.body):
+            case ast.Call(func=ast.Attribute(attr=("is_" | "is_not") as name)) if any(map(self._is_symbolic, node.args)):
+                return f"`{name}` looks at the symbolic value, not at the real one", "ask is_none(value)"
+            case ast.Try() | ast.TryStar() if self._calls_in(node.body):
                 what = "`try` around a call catches nothing: the call is made later, when the plan runs"
+                return what, "say what may fail: optional(value, default=...)"
+            case ast.With() if any(map(_suppresses, node.items)) and self._calls_in(node.body):
+                what = "`suppress` around a call catches nothing: the call is made later, when the plan runs"
                 return what, "say what may fail: optional(value, default=...)"
             case _:
                 return None
+
+    def _calls_in(self, body: list[ast.stmt]) -> bool:
+        """Say whether statements make symbolic values, by their text or by what was seen of them."""
+        lines = {line for part in body for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)}
+        return bool(lines & self._lines) or any(map(self._is_symbolic, body))
+
+
+def _suppresses(item: ast.withitem) -> bool:
+    match item.context_expr:
+        case ast.Call(func=ast.Name(id="suppress") | ast.Attribute(attr="suppress")):
+            return True
+        case _:
+            return False
 
 
 def _names_none(node: ast.Compare) -> bool:

@@ -12,8 +12,10 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._fitting import mend_of
 from bff.declare._graph import Node
 from bff.declare._narrowing import narrowed
+from bff.declare._once import explained
 from bff.declare._profile import Profile
 from bff.declare._source import class_place, source_problems
+from bff.declare._state import changed, hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
@@ -63,6 +65,9 @@ def trace(endpoint: Endpoint) -> Traced:
     with watching(inspect.unwrap(endpoint.function).__code__) as seen:
         first, wrong = _attempt(endpoint, seen)
     problems = source_problems(seen.functions, endpoint.where)
+    stumbled = {(problem.file, problem.line) for problem in wrong}
+    once = seen.once.items()
+    problems += [Problem(*explained(name), endpoint.where, *place) for place, name in once if place not in stumbled]
     # What the text shows is the cause of what the trace then stumbles over.
     places = {(problem.file, problem.line) for problem in problems}
     problems += [problem for problem in wrong if (problem.file, problem.line) not in places]
@@ -115,14 +120,21 @@ def _attempt(endpoint: Endpoint, seen: Watched) -> tuple[_Run | None, Sequence[P
 
 def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> object:
     profile = _instance(endpoint)
+    held, before = {*hidden(profile)}, state_of_class(endpoint.profile)
     try:
-        return endpoint.function(profile, **symbols)
+        result = endpoint.function(profile, **symbols)
     except DeclarationError:
         raise
     except Exception as error:
         file, line = _last_place(endpoint, error)
         what, mend = _explained(error)
         raise DeclarationError(Problem(what, mend, written.where, file, line)) from error
+    names = [*changed(before, state_of_class(endpoint.profile)), *({*hidden(profile)} - held)]
+    if names:
+        what = f"the endpoint changes `{endpoint.profile.__name__}.{names[0]}`: that is done once, at start-up"
+        mend = "a profile holds nothing between requests: what is counted or kept belongs in an upstream"
+        raise DeclarationError(Problem(what, mend, written.where, *endpoint.place))
+    return result
 
 
 def _explained(error: Exception) -> tuple[str, str]:
@@ -135,6 +147,8 @@ def _explained(error: Exception) -> tuple[str, str]:
         told = "; ".join(f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in mistakes)
         return f"`{error.title}` does not take these values: {told}", "give it values that fit"
     what = f"it raised {type(error).__name__} while it was traced: {error}"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return what, "give it the arguments that it takes"
     return what, "an endpoint runs once, on symbolic values: lift what needs real ones with @derived"
 
 
