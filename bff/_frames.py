@@ -3,7 +3,7 @@
 import sys
 from types import FrameType
 
-__all__ = ["is_of_the_project", "is_users", "user_frame"]
+__all__ = ["call_span", "is_of_the_project", "is_users", "user_frame"]
 
 # These only pass on what whoever called them wanted, as `dataclasses.replace` does; pydantic brings the others along.
 _LIBRARIES = ("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection")
@@ -33,3 +33,15 @@ def user_frame() -> tuple[str, int]:
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "", 0
+
+
+def call_span() -> tuple[str, int, int]:
+    """Return the file, the first and the last line of the call in the user's code that led here; `("", 0, 0)`."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - as above
+    while frame is not None and not is_users(frame):
+        frame = frame.f_back
+    if frame is None:
+        return "", 0, 0
+    code = frame.f_code
+    first, last, *_ = [*code.co_positions()][frame.f_lasti // 2]
+    return code.co_filename, first or frame.f_lineno, last or frame.f_lineno

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, overload
 
+from bff._frames import call_span
 from bff.declare import _graph as graph
 from bff.declare._functions import forgets_return, required
 from bff.declare._graph import Node
@@ -13,6 +15,7 @@ from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
 from bff.declare._trace import Trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
+from bff.errors import DeclarationError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -64,12 +67,18 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
     each at the same time. Calls that do not use the item run once. Where `fn` writes, one item comes after another.
     """
     if not isinstance(items, Symbol):
+        if callable(items):
+            raise trace_now().fail("`each` gets a function where it takes a list", "give it the list first")
         return [fn(item) for item in items]
     trace = trace_now()
     node = node_of(items)
     tp = element(without_none(node.type))
     if tp is None:
         raise trace.fail(f"`each` needs a list, and gets `{spell(node.type)}`", "give it a list")
+    open_ = required(fn) if isinstance(fn, (FunctionType, MethodType)) else []
+    if len(open_) > 1:
+        what = f"`each` gives the function one item, and gets one that takes {' and '.join(f'`{name}`' for name in open_)}"
+        raise trace.fail(what, "give it a function of the item; what else it uses may stand around it")
     item = trace.add(graph.Item, tp, is_new=True, items=node)
     mark = trace.mark()
     body, block = _body(trace, fn, item, pinned=frozenset())
@@ -168,6 +177,9 @@ def _branches(
     trace: Trace, word: str, given: tuple[object, ...], *, since: int
 ) -> tuple[tuple[Node, ...], tuple[int | None, ...]]:
     """Return the nodes of branches and the blocks of those that are functions; a write `since` has to be in one."""
+    inside = trace.writes_within(call_span(), since=since)
+    if inside is not None:
+        raise _undecided(trace, word, next(iter(_writes_in(inside)), None))
     nodes: list[Node] = []
     blocks: list[int | None] = []
     for branch in given:
@@ -179,11 +191,16 @@ def _branches(
         node = lift(branch)
         write = next((call for call in _writes_in(node) if call.id > since), None)
         if write is not None:
-            what = f"`{write.operation.full_name}` is a write, and stands in a `{word}` that does not decide on it"
-            raise trace.fail(what, f"make the branch a function: `lambda: {write.operation.full_name}(...)`")
+            raise _undecided(trace, word, write)
         nodes.append(node)
         blocks.append(None)
     return tuple(nodes), tuple(blocks)
+
+
+def _undecided(trace: Trace, word: str, write: graph.Call | None) -> DeclarationError:
+    name = write.operation.full_name if write else "what writes"
+    what = f"`{name}` is a write, and stands in a `{word}` that does not decide on it"
+    return trace.fail(what, f"make the branch a function: `lambda: {name}(...)`")
 
 
 def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) -> Node:

@@ -6,7 +6,7 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Iterator, Mapping
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import TypeAlias, cast
 
 from bff.declare._watch import Ran
@@ -46,17 +46,18 @@ def _line_in(body: list[ast.stmt], attribute: str) -> int:
     return 0
 
 
-def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Problem]:
+def source_problems(functions: Mapping[CodeType, Ran], where: str, *, is_read: bool) -> list[Problem]:
     """
     Return what stands in functions that a trace ran and would be decided silently on symbolic values.
 
     These are identity tests, `match`, type tests, and `try` or `suppress` around what may be a call; everything else that
-    needs a real value raises when it is traced.
+    needs a real value raises when it is traced. Words whose value is dropped are told of too, but for those of an
+    endpoint that may write: a write below waits for the reads above it.
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
         for definition in definitions(code):
-            for line, what, mend in _Finder(ran, definition).found():
+            for line, what, mend in _Finder(ran, definition, is_read=is_read).found():
                 found[Problem(what, mend, where, code.co_filename, line)] = None
     return [*found]
 
@@ -93,9 +94,10 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 class _Finder:
     """Follows which local names hold symbolic values, in the order of the text."""
 
-    def __init__(self, ran: Ran, definition: _Definition) -> None:
+    def __init__(self, ran: Ran, definition: _Definition, *, is_read: bool) -> None:
         self._known = ran.known
         self._lines = ran.lines
+        self._is_read = is_read
         self._nodes = [*_own_nodes(definition)]
         self._symbolic = {*ran.symbolic}
 
@@ -167,8 +169,17 @@ class _Finder:
             case ast.With() if any(map(_suppresses, node.items)) and self._calls_in(node.body):
                 what = "`suppress` around a call catches nothing: the call is made later, when the plan runs"
                 return what, "say what may fail: optional(value, default=...)"
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if self._is_dropped(name):
+                what = f"what `{name}` makes is not used: it does nothing"
+                return what, "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
             case _:
                 return None
+
+    def _is_dropped(self, name: str) -> bool:
+        """Say whether a statement that is but a call of this can do nothing: of a word, or a derived function."""
+        value = self._known.get(name)
+        is_word = type(value) is FunctionType and value.__module__ == "bff.declare._expressions"
+        return (is_word and self._is_read) or type(value).__module__ == "bff.declare._derived"
 
     def _calls_in(self, body: list[ast.stmt]) -> bool:
         """Say whether statements make symbolic values, by their text or by what was seen of them."""

@@ -76,6 +76,12 @@ class Trace:
         self.writes[self._block].append(node.id)
         self.last_write = node.id
 
+    def writes_within(self, span: tuple[str, int, int], *, since: int) -> Node | None:
+        """Return what writes in the block being traced, after a node and between two lines of a file."""
+        file, first, last = span
+        made = (self.nodes[number] for number in self.writes[self._block] if number > since)
+        return next((node for node in made if node.file == file and first <= node.line <= last), None)
+
     @contextmanager
     def block(self, *, pinned: frozenset[int] = frozenset()) -> Generator[int]:
         """Trace what follows as a block of its own; what it writes is the business of whoever closes it."""

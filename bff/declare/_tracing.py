@@ -64,7 +64,7 @@ def trace(endpoint: Endpoint) -> Traced:
     _refuse_upstreams(endpoint)
     with watching(inspect.unwrap(endpoint.function).__code__) as seen:
         first, wrong = _attempt(endpoint, seen)
-    problems = source_problems(seen.functions, endpoint.where)
+    problems = source_problems(seen.functions, endpoint.where, is_read=endpoint.route.method == "GET")
     stumbled = {(problem.file, problem.line) for problem in wrong}
     once = seen.once.items()
     problems += [Problem(*explained(name), endpoint.where, *place) for place, name in once if place not in stumbled]
