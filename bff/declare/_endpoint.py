@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
 from bff._frames import user_frame
 from bff._unset import UNSET
+from bff.declare._functions import words_in
 from bff.declare._markers import marker_mistakes, require_path
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place
@@ -126,7 +128,21 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     mistakes += [*_path_mistakes(endpoint), *_option_mistakes(endpoint.route.options, endpoint.returns)]
     if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
         mistakes.append(("the endpoint is a generator", "return the answer instead of yielding it"))
-    return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes]
+    return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes] + [*_words(endpoint)]
+
+
+def _words(endpoint: Endpoint) -> Iterator[Problem]:
+    """Yield the words of traced endpoints in one that is not: they would fail at every request."""
+    function = inspect.unwrap(endpoint.function)
+    if endpoint.is_traced or not isinstance(function, FunctionType):
+        return
+    for word, line in words_in(function):
+        cls, _, operation = word.rpartition(".")
+        what = f"`{word}` is for traced endpoints, and this one is `async def`"
+        mend = "use plain Python, as `try` around an awaited call, or make the endpoint a plain `def`"
+        if cls:
+            mend = f"take the upstream as a parameter, `upstream: {cls}`, and `await upstream.{operation}(...)`"
+        yield Problem(what, mend, endpoint.where, function.__code__.co_filename, line)
 
 
 def _path_mistakes(endpoint: Endpoint) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from types import MethodType
 from typing import Any, ClassVar, cast
 
 from bff.declare._endpoint import Endpoint, collect, read_endpoint, route_of
+from bff.declare._operation import Operation
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place
 from bff.errors import Problem
@@ -84,6 +86,13 @@ def _setting_problems(profile: type[Profile]) -> list[Problem]:
 def _attribute_problems(name: str, value: object) -> list[tuple[str, str]]:
     if name.startswith("_"):
         return []
+    if isinstance(value, Operation):
+        return [(f"`{name}` is an operation, and stands in a client profile", "decorate it with @endpoint...")]
+    if isinstance(getattr(type(value), "connected", None), MethodType):
+        what = f"`{name}` is an instance of an upstream, which nobody connects"
+        return [(what, "call it on the class in a traced endpoint; one that is `async def` takes it as a parameter")]
+    if name == "router" and value is not None:
+        return [(f"`{name}` is the name of something that every profile has", "give it another name")]
     if name in SETTINGS:
         if route_of(value):
             return [(f"the endpoint `{name}` has the name of a setting", "give it another name")]

@@ -6,6 +6,7 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import TypeAlias, cast
 
@@ -68,9 +69,30 @@ def definitions(code: CodeType) -> list[_Definition]:
     return [node for node in _functions_in(code.co_filename) if _mark(node) == wanted]
 
 
+def has_statements(function: object) -> bool:
+    """Say whether the body of a function does anything, as opposed to that of a stub; `False` where it is not known."""
+    if not inspect.isfunction(function):
+        return False
+    bodies = [node.body for node in definitions(function.__code__) if not isinstance(node, ast.Lambda)]
+    return any(not _is_empty(statement) for body in bodies for statement in body)
+
+
+def _is_empty(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass() | ast.Raise() | ast.Expr(value=ast.Constant()):
+            return True
+        case _:
+            return False
+
+
 def _functions_in(file: str) -> list[_Definition]:
+    return _functions_of("".join(linecache.getlines(file)))
+
+
+@lru_cache(maxsize=64)
+def _functions_of(text: str) -> list[_Definition]:
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse(text)
     except SyntaxError:
         return []
     return [node for node in ast.walk(tree) if isinstance(node, _SCOPES)]

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 
 from bff._unset import UNSET
 from bff.declare._fields import MENDS, is_fit, misfit
+from bff.declare._markers import marker_mistakes, markers_of
 from bff.declare._settings import near_miss
+from bff.declare._source import has_statements
 from bff.declare._template import Parameter
 from bff.declare._types import (
     Type,
@@ -53,6 +55,8 @@ def read_stub(operation: "Operation[..., Any]") -> tuple[tuple[Parameter, ...], 
         elif annotation is not UNSET:
             found.append(_parameter(operation.path, name, annotation))
             mistakes += _parameter_mistakes(found[-1], parameter.default)
+            mistakes += marker_mistakes(name, annotation, is_in_path=found[-1].place == "path")
+            mistakes += _sent_mistakes(found[-1])
     return tuple(found), [*mistakes, *_body_mistakes(operation.method, found)]
 
 
@@ -84,6 +88,15 @@ def _parameter_mistakes(parameter: Parameter, default: object) -> Iterator[_Mist
         yield f"`{name}` stands {where}, where no `{spell(tp)}` can", mend
 
 
+def _sent_mistakes(parameter: Parameter) -> Iterator[_Mistake]:
+    """Yield the markers that mean something of a request that arrives, and nothing of one that is sent."""
+    for marker in markers_of(parameter.annotation):
+        is_plain_body = type(marker) is params.Body and parameter.place == "body" and not marker.embed
+        if isinstance(marker, (params.Cookie, params.Body, params.Depends)) and not is_plain_body:
+            what = f"`{parameter.name}` is marked `{type(marker).__name__}()`, which means nothing of a request that is sent"
+            yield what, "a body is a pydantic model without a marker; send a cookie as a header, `Header()`"
+
+
 def _item(tp: Type) -> Type | None:
     """Return the type of the values of a parameter that is repeated, `None` for one that is not."""
     tp = without_none(tp)
@@ -112,6 +125,9 @@ def _body_mistakes(method: str, parameters: list[Parameter]) -> Iterator[_Mistak
 def _form_mistakes(operation: "Operation[..., Any]") -> Iterator[_Mistake]:
     if inspect.iscoroutinefunction(operation.stub):
         yield "the stub is `async def`", "write `def`: on an instance it is awaited all the same"
+    if has_statements(operation.stub):
+        what = "the stub has a body, which never runs: the upstream answers"
+        yield what, "write `...` for it; what is made of the answer belongs in the endpoint"
     if next(iter(inspect.signature(operation.stub).parameters), "") != "self":
         yield "the stub does not take `self`", "write `self` as its first parameter, as in any method"
 

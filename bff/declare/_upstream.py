@@ -1,5 +1,6 @@
 """`Upstream`: a service that is called, and the promises that it makes."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypedDict, Unpack
@@ -9,13 +10,14 @@ from bff.ambassador._onion import OnionStatistics
 from bff.ambassador._wires import Transport, Verify
 from bff.declare._batch import batch_mistakes
 from bff.declare._connection import Connection
+from bff.declare._endpoint import route_of
 from bff.declare._exchange import Binding, exchange
 from bff.declare._fields import FIELDS, MENDS, is_fit, misfit
 from bff.declare._operation import Operation, operations_of
 from bff.declare._profile import kebab
 from bff.declare._scope import FailedCall, current_scope
 from bff.declare._settings import env_prefix, near_miss, resolve
-from bff.declare._source import class_place
+from bff.declare._source import class_place, has_statements
 from bff.declare._trace import current_trace
 from bff.errors import DeclarationError, Problem, RejectedError, UpstreamError
 from bff.events import Emitter, Observer
@@ -176,6 +178,11 @@ def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
         if name.startswith("_") or isinstance(value, Operation):
             continue
         where, place = f"{cls.__name__}.{name}", class_place(base, name)
+        if route_of(value):
+            yield Problem(f"`{name}` is an endpoint, and stands in an upstream", "decorate it with @call...", where, *place)
+        elif inspect.isfunction(value) and not has_statements(value) and "return" in value.__annotations__:
+            what = f"`{name}` is a stub without a decorator"
+            yield Problem(what, f'say what it calls: `@call.get("/...")` above `{name}`', where, *place)
         meant = _meant(name, value)
         if meant:
             yield Problem(f"`{name}` is no setting", f"did you mean `{meant}`?", where, *place)
