@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, get_arg
 from bff._frames import user_frame
 from bff._unset import UNSET
 from bff.declare._functions import words_in
-from bff.declare._markers import marker_mistakes, require_path
+from bff.declare._markers import marker_mistakes, refuse_twice, require_path
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place
 from bff.declare._types import element, is_model, mapping_value, spell, unwrap
@@ -113,6 +113,8 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     mistakes: list[tuple[str, str]] = []
     if next(iter(inspect.signature(endpoint.function).parameters), "") != "self":
         mistakes.append(("the endpoint does not take `self`", "write `self` as its first parameter, as in any method"))
+    if endpoint.is_traced and _is_response(endpoint.returns):
+        mistakes.append(("a traced endpoint answers no response of its own", "answer a Shape, or make it `async def`"))
     if endpoint.returns is UNSET:
         mistakes.append(("the endpoint does not say what it answers", "annotate the result: `-> ProductCard`"))
     for parameter in endpoint.parameters:
@@ -129,6 +131,10 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
         mistakes.append(("the endpoint is a generator", "return the answer instead of yielding it"))
     return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes] + [*_words(endpoint)]
+
+
+def _is_response(tp: Any) -> bool:
+    return isinstance(tp, type) and any(base.__module__ == "starlette.responses" for base in tp.__mro__)
 
 
 def _words(endpoint: Endpoint) -> Iterator[Problem]:
@@ -246,6 +252,7 @@ def _declare(method: str, path: str, options: EndpointOptions) -> Callable[[F], 
     require_path(f"endpoint.{method.lower()}", path)
 
     def mark(function: F) -> F:
+        refuse_twice(f"endpoint.{method.lower()}", function, lambda other: route_of(other) is not None)
         before = route_of(function)
         if before is not None:
             what = f"`{function.__name__}` answers {before.method} {before.path} already"

@@ -1,12 +1,12 @@
 """FastAPI's markers in `Annotated[...]`, and the paths of decorators: what is wrong with how they are written."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, get_args
 
 from fastapi import params
 
-from bff._frames import user_frame
+from bff._frames import class_body, user_frame
 from bff.declare._types import origin_of
 from bff.errors import DeclarationError, Problem
 
@@ -41,3 +41,12 @@ def require_path(decorator: str, path: object) -> None:
         what = f"`@{decorator}` takes a path, and gets {'a function' if callable(path) else repr(path)}"
         place = (path.__code__.co_filename, path.__code__.co_firstlineno) if inspect.isfunction(path) else user_frame()
         raise DeclarationError(Problem(what, f'write `@{decorator}("/path")`', decorator, *place))
+
+
+def refuse_twice(decorator: str, function: object, is_one: Callable[[object], bool]) -> None:
+    """Refuse a method that replaces one of the same class that was declared above it, as Python would silently."""
+    body = class_body()
+    name = getattr(function, "__name__", "")
+    if body is not None and name in body and is_one(body[name]):
+        what = f"`{name}` is declared twice in one class: the second replaces the first"
+        raise DeclarationError(Problem(what, "give one of them another name", decorator, *user_frame()))

@@ -77,7 +77,8 @@ def _setting_problems(profile: type[Profile]) -> list[Problem]:
     for cls in profile.__mro__:
         if cls.__module__.startswith("bff.") or cls is object:
             continue
-        for name, value in vars(cls).items():
+        named = {name: None for name in vars(cls).get("__annotations__", {}) if near_miss(name, SETTINGS)}
+        for name, value in {**named, **vars(cls)}.items():
             for what, mend in _attribute_problems(name, value):
                 problems.append(Problem(what, mend, f"{cls.__name__}.{name}", *class_place(cls, name)))
     return problems

@@ -2,10 +2,10 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from fastapi import params
 from pydantic import BaseModel
@@ -152,10 +152,24 @@ def _option_mistakes(options: "Options") -> Iterator[_Mistake]:
     for name, policy in options.policies.items():
         if not is_fit(name, policy):
             yield misfit(name, policy), MENDS[name]
-    for status, name in options.errors.items():
-        if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            yield f"errors= maps {status}, which is no client's error", "map statuses from 400 to 499"
-        if not _TOKEN.fullmatch(name):
-            yield f"errors= maps {status} to {name!r}", 'name a problem type in kebab case: "already-exists"'
-    if options.max_size < 1:
-        yield f"max_size is {options.max_size}", "say how many one request takes, at least 1"
+    yield from _error_mistakes(options.errors)
+    size: object = options.max_size
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        yield f"max_size is {size!r}", "say how many one request takes, at least 1"
+    batch_of: object = options.batch_of
+    if batch_of is not None and not isinstance(batch_of, str):
+        yield "batch_of is no text", 'name the operation: `batch_of="product"`'
+    elif batch_of is None and (options.key is not None or size != type(options)().max_size):
+        name = "key" if options.key is not None else "max_size"
+        yield f"`{name}` is set, and `batch_of` is not", f"name the operation it stands in for, or leave `{name}` out"
+
+
+def _error_mistakes(errors: object) -> Iterator[_Mistake]:
+    if not isinstance(errors, Mapping):
+        yield f"errors= is {errors!r}", 'map statuses to problem types: `errors={409: "already-exists"}`'
+        return
+    for status, name in cast("Mapping[object, object]", errors).items():
+        if not isinstance(status, int) or not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            yield f"errors= maps {status!r}, which is no client's error", "map statuses from 400 to 499"
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            yield f"errors= maps {status!r} to {name!r}", 'name a problem type in kebab case: "already-exists"'

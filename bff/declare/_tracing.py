@@ -13,7 +13,8 @@ from bff.declare._fitting import mend_of
 from bff.declare._graph import Node
 from bff.declare._narrowing import narrowed
 from bff.declare._once import explained
-from bff.declare._profile import Profile
+from bff.declare._profile import SETTINGS, Profile
+from bff.declare._settings import near_miss
 from bff.declare._source import class_place, source_problems
 from bff.declare._state import changed, hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
@@ -155,12 +156,18 @@ def _explained(error: Exception) -> tuple[str, str]:
 def _instance(endpoint: Endpoint) -> Profile:
     profile = endpoint.profile
     try:
-        return profile()
+        made = profile()
     except Exception as error:
         what = f"`{profile.__name__}()` raised {type(error).__name__}: {error}"
         mend = "a profile is made without arguments: what it needs are attributes of the class"
         place = class_place(profile, "__init__")
         raise DeclarationError(Problem(what, mend, profile.__name__, *place)) from error
+    late = next((name for name in vars(made) if name in SETTINGS or near_miss(name, SETTINGS)), None)
+    if late is not None:
+        what = f"`{late}` is set in `__init__`, where settings are not read"
+        mend = f"set it in the body of the class: `{near_miss(late, SETTINGS) or late} = ...`"
+        raise DeclarationError(Problem(what, mend, profile.__name__, *class_place(profile, "__init__")))
+    return made
 
 
 def _last_place(endpoint: Endpoint, error: Exception) -> tuple[str, int]:

@@ -162,7 +162,9 @@ def _operation_problems(operations: Sequence[Operation[..., Any]]) -> Iterator[P
         if operation.name in FIELDS or operation.name in _RESERVED:
             sort = "a setting" if operation.name in FIELDS else "something that every upstream has"
             yield operation.problem(f"the operation `{operation.name}` has the name of {sort}", "give it another name")
-        if target is not None and target not in names:
+        if target == operation.name:
+            yield operation.problem("batch_of names the operation itself", "name the one that it stands in for")
+        elif isinstance(target, str) and target not in names:
             what = f"batch_of names `{target}`, which is no operation here"
             yield operation.problem(what, f"name one of {', '.join(sorted(names - {operation.name}))}")
         elif target is not None and not operation.problems:
@@ -174,6 +176,10 @@ def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
     """Yield what is wrong with the attributes that one class in the line of an upstream sets."""
     if base is Upstream or not issubclass(base, Upstream):
         return
+    if "__init__" in vars(base):
+        what = "`__init__` is not run where an app connects the upstream"
+        mend = "set attributes of the class, or what BFF(upstreams=...) gives"
+        yield Problem(what, mend, f"{cls.__name__}.__init__", *class_place(base, "__init__"))
     for name, value in vars(base).items():
         if name.startswith("_") or isinstance(value, Operation):
             continue
