@@ -47,20 +47,43 @@ def _line_in(body: list[ast.stmt], attribute: str) -> int:
     return 0
 
 
-def source_problems(functions: Mapping[CodeType, Ran], where: str, *, is_read: bool) -> list[Problem]:
+def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Problem]:
     """
     Return what stands in functions that a trace ran and would be decided silently on symbolic values.
 
     These are identity tests, `match`, type tests, and `try` or `suppress` around what may be a call; everything else that
-    needs a real value raises when it is traced. Words whose value is dropped are told of too, but for those of an
-    endpoint that may write: a write below waits for the reads above it.
+    needs a real value raises when it is traced.
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
         for definition in definitions(code):
-            for line, what, mend in _Finder(ran, definition, is_read=is_read).found():
+            for line, what, mend in _Finder(ran, definition).found():
                 found[Problem(what, mend, where, code.co_filename, line)] = None
     return [*found]
+
+
+def dropped_problems(functions: Mapping[CodeType, Ran], where: str, *, is_read: bool) -> list[Problem]:
+    """
+    Return the statements that make a value and drop it, and so do nothing.
+
+    In an endpoint that may write that is said of derived functions alone: a write waits for the reads above it.
+    """
+    found: list[Problem] = []
+    for code, ran in functions.items():
+        for node in (node for definition in definitions(code) for node in _own_nodes(definition)):
+            match node:
+                case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if _does_nothing(ran.known.get(name), is_read):
+                    what = f"what `{name}` makes is not used: it does nothing"
+                    mend = "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
+                    found.append(Problem(what, mend, where, code.co_filename, node.lineno))
+                case _:
+                    pass
+    return found
+
+
+def _does_nothing(called: object, is_read: bool) -> bool:  # noqa: FBT001 - it is passed on
+    is_word = type(called) is FunctionType and called.__module__ == "bff.declare._expressions"
+    return (is_word and is_read) or type(called).__module__ == "bff.declare._derived"
 
 
 def definitions(code: CodeType) -> list[_Definition]:
@@ -116,10 +139,9 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 class _Finder:
     """Follows which local names hold symbolic values, in the order of the text."""
 
-    def __init__(self, ran: Ran, definition: _Definition, *, is_read: bool) -> None:
+    def __init__(self, ran: Ran, definition: _Definition) -> None:
         self._known = ran.known
         self._lines = ran.lines
-        self._is_read = is_read
         self._nodes = [*_own_nodes(definition)]
         self._symbolic = {*ran.symbolic}
 
@@ -191,17 +213,8 @@ class _Finder:
             case ast.With() if any(map(_suppresses, node.items)) and self._calls_in(node.body):
                 what = "`suppress` around a call catches nothing: the call is made later, when the plan runs"
                 return what, "say what may fail: optional(value, default=...)"
-            case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if self._is_dropped(name):
-                what = f"what `{name}` makes is not used: it does nothing"
-                return what, "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
             case _:
                 return None
-
-    def _is_dropped(self, name: str) -> bool:
-        """Say whether a statement that is but a call of this can do nothing: of a word, or a derived function."""
-        value = self._known.get(name)
-        is_word = type(value) is FunctionType and value.__module__ == "bff.declare._expressions"
-        return (is_word and self._is_read) or type(value).__module__ == "bff.declare._derived"
 
     def _calls_in(self, body: list[ast.stmt]) -> bool:
         """Say whether statements make symbolic values, by their text or by what was seen of them."""

@@ -15,7 +15,7 @@ from bff.declare._narrowing import narrowed
 from bff.declare._once import explained
 from bff.declare._profile import SETTINGS, Profile
 from bff.declare._settings import near_miss
-from bff.declare._source import class_place, source_problems
+from bff.declare._source import class_place, dropped_problems, source_problems
 from bff.declare._state import changed, hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
@@ -65,13 +65,12 @@ def trace(endpoint: Endpoint) -> Traced:
     _refuse_upstreams(endpoint)
     with watching(inspect.unwrap(endpoint.function).__code__) as seen:
         first, wrong = _attempt(endpoint, seen)
-    problems = source_problems(seen.functions, endpoint.where, is_read=endpoint.route.method == "GET")
-    stumbled = {(problem.file, problem.line) for problem in wrong}
-    once = seen.once.items()
-    problems += [Problem(*explained(name), endpoint.where, *place) for place, name in once if place not in stumbled]
+    problems = source_problems(seen.functions, endpoint.where)
     # What the text shows is the cause of what the trace then stumbles over.
     places = {(problem.file, problem.line) for problem in problems}
     problems += [problem for problem in wrong if (problem.file, problem.line) not in places]
+    places |= {(problem.file, problem.line) for problem in problems}
+    problems += [problem for problem in _idle(endpoint, seen) if (problem.file, problem.line) not in places]
     if first is None or problems:
         raise DeclarationError(problems)
     second, wrong = _attempt(endpoint, seen)
@@ -80,6 +79,12 @@ def trace(endpoint: Endpoint) -> Traced:
     if (first.keys, first.answer.id) != (second.keys, second.answer.id):
         raise DeclarationError(_difference(endpoint, first, second))
     return Traced(endpoint, tuple(first.nodes), first.answer, first.order)
+
+
+def _idle(endpoint: Endpoint, seen: Watched) -> list[Problem]:
+    """Return what an endpoint does at start-up alone, or not at all."""
+    once = [Problem(*explained(name), endpoint.where, *place) for place, name in seen.once.items()]
+    return once + dropped_problems(seen.functions, endpoint.where, is_read=endpoint.route.method == "GET")
 
 
 def _refuse_upstreams(endpoint: Endpoint) -> None:
