@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast, overload
 from bff._frames import call_span
 from bff.declare import _graph as graph
 from bff.declare._functions import forgets_return, required
-from bff.declare._graph import Node
 from bff.declare._given import refuse_changes, value_of
+from bff.declare._graph import Node
 from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
 from bff.declare._trace import Trace
@@ -77,7 +77,9 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
         raise trace.fail(f"`each` needs a list, and gets `{spell(node.type)}`", "give it a list")
     open_ = required(fn) if isinstance(fn, (FunctionType, MethodType)) else []
     if len(open_) > 1:
-        what = f"`each` gives the function one item, and gets one that takes {' and '.join(f'`{name}`' for name in open_)}"
+        what = (
+            f"`each` gives the function one item, and gets one that takes {' and '.join(f'`{name}`' for name in open_)}"
+        )
         raise trace.fail(what, "give it a function of the item; what else it uses may stand around it")
     item = trace.add(graph.Item, tp, is_new=True, items=node)
     mark = trace.mark()
@@ -127,11 +129,10 @@ def when(condition: bool | None, then: Any, otherwise: Any) -> Any:
     Calls that only the branch not taken uses are not made. A branch may be a function without parameters, and has to
     be one where it writes.
     """
-    if not isinstance(condition, Symbol):
-        if condition is not None and not isinstance(condition, bool):
-            raise trace_now().fail(f"`when` decides on a bool, and gets `{spell(type(condition))}`", "compare it first")
+    node = _undecided_node(condition)
+    if node is None:
         return _plain(then if condition else otherwise)
-    trace, node = trace_now(), node_of(condition)
+    trace = trace_now()
     if without_none(node.type) is not bool:
         raise trace.fail(f"`when` decides on a bool, and gets `{spell(node.type)}`", "compare it first")
     branches, blocks = _branches(trace, "when", (then, otherwise), since=node.id)
@@ -230,6 +231,15 @@ def _writes_in(node: Node) -> list[graph.Call]:
 def _note_writes(trace: Trace, made: Node, blocks: tuple[int | None, ...]) -> None:
     if any(block is not None and trace.writes[block] for block in blocks):
         trace.note_write(made)
+
+
+def _undecided_node(condition: object) -> Node | None:
+    """Return the node of a condition, `None` for one that is a real bool already."""
+    if isinstance(condition, Symbol):
+        return node_of(condition)
+    if not (condition is None or isinstance(condition, bool)):
+        raise trace_now().fail(f"`when` decides on a bool, and gets `{spell(type(condition))}`", "compare it first")
+    return None
 
 
 def _plain(branch: Any) -> Any:

@@ -26,7 +26,9 @@ def closed_over(function: FunctionType) -> Mapping[str, object]:
 def words_in(function: FunctionType) -> Iterator[tuple[str, int]]:
     """Yield, with its line, what a function calls that only a traced endpoint can: operations on classes, words."""
     own = {*function.__code__.co_varnames}
-    known = {name: value for name, value in {**function.__globals__, **closed_over(function)}.items() if name not in own}
+    known = {
+        name: value for name, value in {**function.__globals__, **closed_over(function)}.items() if name not in own
+    }
     for definition in definitions(function.__code__):
         for node in ast.walk(definition):
             match node:

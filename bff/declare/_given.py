@@ -31,4 +31,6 @@ def refuse_changes(trace: Trace, word: str, function: object, before: State) -> 
     """Refuse a function that changes what is around it: it is run once, and not as often as a request needs it."""
     for name in changed(before, state_around(function)):
         what = f"the function that `{word}` gets changes `{name}`: it runs once, on symbolic values"
-        raise trace.fail(what, "return what it makes, and use what the word returns; sum or collect in a @derived function")
+        raise trace.fail(
+            what, "return what it makes, and use what the word returns; sum or collect in a @derived function"
+        )

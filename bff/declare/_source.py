@@ -17,6 +17,7 @@ _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _INSTEAD = "lift a plain function with @derived, or make the endpoint `async def`"
+_UNUSED = "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
 _TYPE_TESTS = frozenset({"isinstance", "issubclass", "type", "id", "callable", "vars", "dir"})
 
 
@@ -51,8 +52,8 @@ def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Probl
     """
     Return what stands in functions that a trace ran and would be decided silently on symbolic values.
 
-    These are identity tests, `match`, type tests, and `try` or `suppress` around what may be a call; everything else that
-    needs a real value raises when it is traced.
+    These are identity tests, `match`, type tests, and `try` or `suppress` around what may be a call; everything else
+    that needs a real value raises when it is traced.
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
@@ -74,14 +75,13 @@ def dropped_problems(functions: Mapping[CodeType, Ran], where: str, *, is_read: 
             match node:
                 case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if _does_nothing(ran.known.get(name), is_read):
                     what = f"what `{name}` makes is not used: it does nothing"
-                    mend = "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
-                    found.append(Problem(what, mend, where, code.co_filename, node.lineno))
+                    found.append(Problem(what, _UNUSED, where, code.co_filename, node.lineno))
                 case _:
                     pass
     return found
 
 
-def _does_nothing(called: object, is_read: bool) -> bool:  # noqa: FBT001 - it is passed on
+def _does_nothing(called: object, is_read: bool) -> bool:
     is_word = type(called) is FunctionType and called.__module__ == "bff.declare._expressions"
     return (is_word and is_read) or type(called).__module__ == "bff.declare._derived"
 
@@ -205,7 +205,9 @@ class _Finder:
                 return "`match` on a symbolic value is always decided the same way", _INSTEAD
             case ast.Call(func=ast.Name(id=name)) if name in _TYPE_TESTS and any(map(self._is_symbolic, node.args)):
                 return f"`{name}` looks at the symbolic value, not at the real one", _INSTEAD
-            case ast.Call(func=ast.Attribute(attr=("is_" | "is_not") as name)) if any(map(self._is_symbolic, node.args)):
+            case ast.Call(func=ast.Attribute(attr=("is_" | "is_not") as name)) if any(
+                map(self._is_symbolic, node.args)
+            ):
                 return f"`{name}` looks at the symbolic value, not at the real one", "ask is_none(value)"
             case ast.Try() | ast.TryStar() if self._calls_in(node.body):
                 what = "`try` around a call catches nothing: the call is made later, when the plan runs"

@@ -74,9 +74,10 @@ def _attributes(value: object) -> Mapping[str, Any]:
 
 def _print_of(value: object) -> tuple[object, ...]:
     """Return what is the same just as long as a value is; one level deep, and by identity."""
+    number = id(value)
     if type(value) is dict:
         items = cast("dict[object, object]", value)
-        return (id(value), *map(id, items), *map(id, items.values()))
+        return (number, *map(id, items), *map(id, items.values()))
     if type(value) in _CHANGEABLE:
-        return (id(value), *map(id, cast("Iterable[object]", value)))
-    return (id(value),)
+        return (number, *map(id, cast("Iterable[object]", value)))
+    return (number,)

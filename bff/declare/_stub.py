@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_MAX_SIZE = 100
 _OPTIONS = ("errors", "batch_of", "key", "max_size", "timeout", "retry", "breaker", "bulkhead")
 
 _Mistake = tuple[str, str]
@@ -93,8 +94,11 @@ def _sent_mistakes(parameter: Parameter) -> Iterator[_Mistake]:
     for marker in markers_of(parameter.annotation):
         is_plain_body = type(marker) is params.Body and parameter.place == "body" and not marker.embed
         if isinstance(marker, (params.Cookie, params.Body, params.Depends)) and not is_plain_body:
-            what = f"`{parameter.name}` is marked `{type(marker).__name__}()`, which means nothing of a request that is sent"
-            yield what, "a body is a pydantic model without a marker; send a cookie as a header, `Header()`"
+            marked = f"`{parameter.name}` is marked `{type(marker).__name__}()`"
+            yield (
+                f"{marked}, which means nothing of a request that is sent",
+                "a body is a pydantic model without a marker; send a cookie as a header, `Header()`",
+            )
 
 
 def _item(tp: Type) -> Type | None:
@@ -153,14 +157,16 @@ def _option_mistakes(options: "Options") -> Iterator[_Mistake]:
         if not is_fit(name, policy):
             yield misfit(name, policy), MENDS[name]
     yield from _error_mistakes(options.errors)
-    size: object = options.max_size
+    yield from _batch_mistakes(options.batch_of, options.max_size, has_key=options.key is not None)
+
+
+def _batch_mistakes(batch_of: object, size: object, *, has_key: bool) -> Iterator[_Mistake]:
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         yield f"max_size is {size!r}", "say how many one request takes, at least 1"
-    batch_of: object = options.batch_of
     if batch_of is not None and not isinstance(batch_of, str):
         yield "batch_of is no text", 'name the operation: `batch_of="product"`'
-    elif batch_of is None and (options.key is not None or size != type(options)().max_size):
-        name = "key" if options.key is not None else "max_size"
+    elif batch_of is None and (has_key or size != _MAX_SIZE):
+        name = "key" if has_key else "max_size"
         yield f"`{name}` is set, and `batch_of` is not", f"name the operation it stands in for, or leave `{name}` out"
 
 

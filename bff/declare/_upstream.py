@@ -185,7 +185,9 @@ def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
             continue
         where, place = f"{cls.__name__}.{name}", class_place(base, name)
         if route_of(value):
-            yield Problem(f"`{name}` is an endpoint, and stands in an upstream", "decorate it with @call...", where, *place)
+            yield Problem(
+                f"`{name}` is an endpoint, and stands in an upstream", "decorate it with @call...", where, *place
+            )
         elif inspect.isfunction(value) and not has_statements(value) and "return" in value.__annotations__:
             what = f"`{name}` is a stub without a decorator"
             yield Problem(what, f'say what it calls: `@call.get("/...")` above `{name}`', where, *place)

@@ -194,9 +194,14 @@ class Page(ClientProfile):
 
     @endpoint.get("/items")
     def loops_in_loops(self) -> list[list[str]]:
-        product, found = Store.product(7), []
+        product = Store.product(7)
+
+        def named(number: int) -> list[str]:
+            return each(product.tags, lambda tag: tag + Store.product(number).name)
+
+        found: list[list[str]] = []
         for number in (8, 9):
-            found.append(each(product.tags, lambda tag, number=number: tag + Store.product(number).name))  # noqa: PERF401
+            found.append(named(number))  # noqa: PERF401 - as a newcomer writes it
         widths = {"small": 1}
         found.append(each(product.tags, lambda tag: each(product.tags, lambda inner: tag + inner)[widths["small"]]))
         return found
