@@ -7,7 +7,8 @@ from typing import Any
 
 _CLOCKS = frozenset({"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "localtime", "gmtime", "strftime"})
 _DATES = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
-_CHANCE = frozenset({"random", "secrets", "uuid"})
+_CHANCE = frozenset({"random", "secrets"})
+_UNIQUE = frozenset({"uuid1", "uuid4", "uuid6", "uuid7"})
 _EFFECTS = frozenset({"print", "input"})
 
 ABOUT_VALUES = (
@@ -46,7 +47,9 @@ def called_function(frame: FrameType) -> str:  # pragma: no cover - as above
     """Return the name of a function of the standard library that was called, if it is such a one, else nothing."""
     module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
     if module == "logging":
-        return "logging"
+        return "logging" if name != "getLogger" else ""
+    if module == "uuid":
+        return f"uuid.{name}" if name in _UNIQUE else ""
     bound = frame.f_locals.get("self")
     # A generator with a seed of its own says the same every time.
     is_seeded = bound is not None and bound is not _shared()

@@ -1,8 +1,11 @@
 """See what code changes around it while it is traced: it runs once then, and not for every item or request."""
 
 import inspect
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import count
+from operator import length_hint
 from types import FunctionType, MethodType
 from typing import Any, TypeAlias, cast
 
@@ -10,7 +13,7 @@ from bff.declare._functions import closed_over
 from bff.declare._symbol import Symbol
 
 State: TypeAlias = Mapping[tuple[int, str], tuple[object, ...]]
-_CHANGEABLE = (list, dict, set)
+_CHANGEABLE = (list, set, deque)
 
 
 def state_around(function: object) -> State:
@@ -74,10 +77,14 @@ def _attributes(value: object) -> Mapping[str, Any]:
 
 def _print_of(value: object) -> tuple[object, ...]:
     """Return what is the same just as long as a value is; one level deep, and by identity."""
-    number = id(value)
-    if type(value) is dict:
+    number, cls = id(value), type(value)
+    if cls is count:
+        return (number, repr(value))
+    if hasattr(cls, "__length_hint__"):
+        return (number, length_hint(value))
+    if issubclass(cls, dict):
         items = cast("dict[object, object]", value)
         return (number, *map(id, items), *map(id, items.values()))
-    if type(value) in _CHANGEABLE:
+    if issubclass(cls, _CHANGEABLE):
         return (number, *map(id, cast("Iterable[object]", value)))
     return (number,)

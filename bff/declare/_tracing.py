@@ -1,5 +1,6 @@
 """Run an endpoint once on symbolic values, and once more to see that it says the same again."""
 
+import difflib
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -129,8 +130,11 @@ def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> 
     held, before = {*hidden(profile)}, state_of_class(endpoint.profile)
     try:
         result = endpoint.function(profile, **symbols)
-    except DeclarationError:
-        raise
+    except DeclarationError as error:
+        place = _last_place(endpoint, error)
+        # In a thread of the user's no line of the endpoint runs.
+        told = [p if p.file else Problem(p.what, p.mend, written.where, *place) for p in error.problems]
+        raise DeclarationError(told) from error
     except Exception as error:
         file, line = _last_place(endpoint, error)
         what, mend = _explained(error)
@@ -155,6 +159,11 @@ def _explained(error: Exception) -> tuple[str, str]:
     what = f"it raised {type(error).__name__} while it was traced: {error}"
     if isinstance(error, TypeError) and "argument" in str(error):
         return what, "give it the arguments that it takes"
+    if isinstance(error, AttributeError) and error.name is not None:
+        near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+        return what, f"did you mean `{near[0]}`?" if near else "use a name that it has"
+    if isinstance(error, NameError):
+        return what, "define the name, or import it"
     return what, "an endpoint runs once, on symbolic values: lift what needs real ones with @derived"
 
 
