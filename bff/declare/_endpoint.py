@@ -8,15 +8,14 @@ from http import HTTPStatus
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
-from pydantic import BaseModel
-
 from bff._frames import user_frame
 from bff._unset import UNSET
+from bff.declare._answers import answer_mistakes
 from bff.declare._functions import words_in
 from bff.declare._markers import marker_mistakes, refuse_twice, require_path
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place
-from bff.declare._types import element, is_model, mapping_value, members, spell, unwrap
+from bff.declare._types import element, is_model, mapping_value, spell, unwrap
 from bff.errors import DeclarationError, Problem
 
 if TYPE_CHECKING:
@@ -115,13 +114,7 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     mistakes: list[tuple[str, str]] = []
     if next(iter(inspect.signature(endpoint.function).parameters), "") != "self":
         mistakes.append(("the endpoint does not take `self`", "write `self` as its first parameter, as in any method"))
-    if any(_is_empty(part) for part in members(endpoint.returns)):
-        what = f"the answer is declared `{spell(endpoint.returns)}`, which has no fields: nothing of it is sent"
-        mistakes.append((what, "declare a Shape with the fields that the client gets"))
-    if endpoint.is_traced and _is_response(endpoint.returns):
-        mistakes.append(("a traced endpoint answers no response of its own", "answer a Shape, or make it `async def`"))
-    if endpoint.returns is UNSET:
-        mistakes.append(("the endpoint does not say what it answers", "annotate the result: `-> ProductCard`"))
+    mistakes += answer_mistakes(endpoint.returns, is_traced=endpoint.is_traced)
     for parameter in endpoint.parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             mend = "name every parameter; a decorator keeps those of what it wraps with functools.wraps"
@@ -136,16 +129,6 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
         mistakes.append(("the endpoint is a generator", "return the answer instead of yielding it"))
     return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes] + [*_words(endpoint)]
-
-
-def _is_empty(tp: Any) -> bool:
-    """Say whether a type, or that of the items of a list, is the root of all models."""
-    cls = element(tp) or tp
-    return isinstance(cls, type) and issubclass(cls, BaseModel) and cls.__module__.startswith(("pydantic.", "bff."))
-
-
-def _is_response(tp: Any) -> bool:
-    return isinstance(tp, type) and any(base.__module__ == "starlette.responses" for base in tp.__mro__)
 
 
 def _words(endpoint: Endpoint) -> Iterator[Problem]:
