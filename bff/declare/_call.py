@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
 
+from bff.declare._markers import refuse_twice, require_path
 from bff.declare._operation import Operation, Options
 from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
 
@@ -32,7 +33,10 @@ class CallOptions(TypedDict, total=False):
 def _operation(
     method: str, path: str, options: CallOptions
 ) -> Callable[[Callable[Concatenate[Any, P], R]], Operation[P, R]]:
+    require_path(f"call.{method.lower()}", path)
+
     def declare(stub: Callable[Concatenate[Any, P], R]) -> Operation[P, R]:
+        refuse_twice(f"call.{method.lower()}", stub, lambda other: isinstance(other, Operation))
         return Operation[P, R](method, path, stub, Options.of(options))
 
     return declare

@@ -7,6 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
+from bff.declare._functions import closed_over, words_in
 from bff.declare._generics import substituted
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, current_trace
@@ -25,8 +26,11 @@ class Derived(Generic[P, R]):
 
     @property
     def identity(self) -> object:
-        """What makes two of these the same in two traces of one endpoint."""
-        return getattr(self.function, "__code__", self.function)
+        """What makes two of these the same in two traces of one endpoint: the code, and what it closes over."""
+        function = self.function
+        if not inspect.isfunction(function):
+            return function
+        return (function.__code__, *map(_told_apart, closed_over(function).values()))
 
     @cached_property
     def hints(self) -> Mapping[str, Type]:
@@ -56,6 +60,7 @@ class Derived(Generic[P, R]):
             raise trace.fail(f"an annotation of `{name}` cannot be read: {error}", mend) from error
         if "return" not in self.hints:
             raise trace.fail(f"`{name}` does not say what it returns", "annotate the result: `-> ...`")
+        self._refuse_what_is_of_a_trace(trace)
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -76,6 +81,20 @@ class Derived(Generic[P, R]):
                 found.setdefault(variable, []).append(part)
         return substituted(self.hints["return"], {variable: union(parts) for variable, parts in found.items()})
 
+    def _refuse_what_is_of_a_trace(self, trace: Trace) -> None:
+        """Refuse symbolic values and words of endpoints inside: it runs per request, when there is no trace."""
+        name, function = self.function.__name__, self.function
+        if not inspect.isfunction(function):
+            return
+        for held, value in closed_over(function).items():
+            if type(value) is Symbol:
+                what = f"`{name}` uses the symbolic value `{held}` of the endpoint around it, and runs on real ones"
+                raise trace.fail(what, f"make `{held}` a parameter of it")
+        word = next((word for word, _ in words_in(function)), None)
+        if word is not None:
+            what = f"`{name}` uses `{word}`, and runs per request, when nothing is traced"
+            raise trace.fail(what, "use it in the endpoint, and give the function its value")
+
     def _argument(self, trace: Trace, parameter: str, value: object) -> graph.Node:
         name = self.function.__name__
         if parameter not in self.hints:
@@ -86,6 +105,21 @@ class Derived(Generic[P, R]):
             what = f"`{name}` takes `{spell(wanted)}` as `{parameter}`, and gets `{spell(node.type)}`"
             raise trace.fail(what, mend_of(node, wanted))
         return node
+
+
+def _told_apart(value: object) -> object:
+    """Return what two traces of one endpoint tell a value that a function holds by."""
+    if isinstance(value, Derived):
+        value = cast("Derived[..., Any]", value).function
+    if inspect.isfunction(value):
+        # Not all the way down: functions may hold one another.
+        held = [each for each in closed_over(value).values() if not callable(each)]
+        return (value.__code__, *map(_told_apart, held))
+    try:
+        hash(value)
+    except TypeError:
+        return (type(value), repr(value))
+    return (type(value), value)
 
 
 def derived(function: Callable[P, R]) -> Callable[P, R]:

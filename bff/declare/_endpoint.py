@@ -5,13 +5,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
+from bff._frames import user_frame
 from bff._unset import UNSET
+from bff.declare._answers import answer_mistakes
+from bff.declare._functions import words_in
+from bff.declare._markers import marker_mistakes, refuse_twice, require_path
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place
 from bff.declare._types import element, is_model, mapping_value, spell, unwrap
-from bff.errors import Problem
+from bff.errors import DeclarationError, Problem
 
 if TYPE_CHECKING:
     from bff.declare._profile import Profile
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__bff_endpoint__"
+_EMPTY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT)
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
@@ -108,8 +114,7 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
     mistakes: list[tuple[str, str]] = []
     if next(iter(inspect.signature(endpoint.function).parameters), "") != "self":
         mistakes.append(("the endpoint does not take `self`", "write `self` as its first parameter, as in any method"))
-    if endpoint.returns is UNSET:
-        mistakes.append(("the endpoint does not say what it answers", "annotate the result: `-> ProductCard`"))
+    mistakes += answer_mistakes(endpoint.returns, is_traced=endpoint.is_traced)
     for parameter in endpoint.parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             mend = "name every parameter; a decorator keeps those of what it wraps with functools.wraps"
@@ -117,10 +122,27 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
         elif parameter.annotation is UNSET:
             mend = f"annotate it: `{parameter.name}: int`"
             mistakes.append((f"`{parameter.name}` has no type", mend))
-    mistakes += [*_path_mistakes(endpoint), *_option_mistakes(endpoint.route.options)]
+        else:
+            is_in_path = parameter.name in _PLACEHOLDER.findall(endpoint.route.path)
+            mistakes += marker_mistakes(parameter.name, parameter.annotation, is_in_path=is_in_path)
+    mistakes += [*_path_mistakes(endpoint), *_option_mistakes(endpoint.route.options, endpoint.returns)]
     if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
         mistakes.append(("the endpoint is a generator", "return the answer instead of yielding it"))
-    return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes]
+    return [Problem(what, mend, endpoint.where, file, line) for what, mend in mistakes] + [*_words(endpoint)]
+
+
+def _words(endpoint: Endpoint) -> Iterator[Problem]:
+    """Yield the words of traced endpoints in one that is not: they would fail at every request."""
+    function = inspect.unwrap(endpoint.function)
+    if endpoint.is_traced or not isinstance(function, FunctionType):
+        return
+    for word, line in words_in(function):
+        cls, _, operation = word.rpartition(".")
+        what = f"`{word}` is for traced endpoints, and this one is `async def`"
+        mend = "use plain Python, as `try` around an awaited call, or make the endpoint a plain `def`"
+        if cls:
+            mend = f"take the upstream as a parameter, `upstream: {cls}`, and `await upstream.{operation}(...)`"
+        yield Problem(what, mend, endpoint.where, function.__code__.co_filename, line)
 
 
 def _path_mistakes(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
@@ -129,6 +151,9 @@ def _path_mistakes(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
         yield f"the path `{path}` does not begin with a slash", f"write `/{path}`"
     if set("{}") & {*_PLACEHOLDER.sub("", path)}:
         yield f"the path `{path}` has a placeholder that is no name", "write it `{name}`"
+    names = _PLACEHOLDER.findall(path)
+    if len({*names}) < len(names):
+        yield f"the path `{path}` names a placeholder twice", "give each a name of its own"
     # A dependency may take what the endpoint does not.
     is_whole = not any(_has_dependency(parameter) for parameter in parameters.values())
     for name in _PLACEHOLDER.findall(path):
@@ -144,15 +169,24 @@ def _has_dependency(parameter: inspect.Parameter) -> bool:
     return any(hasattr(marker, "dependency") for marker in (parameter.default, *get_args(parameter.annotation)[1:]))
 
 
-def _option_mistakes(options: EndpointOptions) -> Iterator[tuple[str, str]]:
+def _option_mistakes(options: EndpointOptions, returns: object) -> Iterator[tuple[str, str]]:
     known = EndpointOptions.__annotations__
     for name in options.keys() - known.keys():
         near = near_miss(name, known)
         mend = f"did you mean `{near}`?" if near else f"known are {', '.join(known)}"
         yield f"`{name}` is no option of an endpoint", mend
-    status = options.get("status_code", HTTPStatus.OK)
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        yield f"status_code is {status}", "set the status of an answer that succeeds, 200 to 299"
+    status: object = options.get("status_code", HTTPStatus.OK)
+    is_status = isinstance(status, int) and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+    if not is_status or isinstance(status, bool):
+        yield f"status_code is {status!r}", "set the status of an answer that succeeds, 200 to 299"
+    elif status in _EMPTY and returns is not type(None):
+        yield f"status_code is {status}, which has no body", "answer nothing: `-> None`, or set another status"
+    tags: object = options.get("tags", ())
+    if isinstance(tags, str) or not isinstance(tags, Sequence):
+        yield f"tags is {tags!r}", f"give a list of them: `tags=[{tags!r}]`"
+    summary: object = options.get("summary", "")
+    if not isinstance(summary, str):
+        yield f"summary is {summary!r}", "say it in a text"
 
 
 def collect(profile: "type[Profile]") -> tuple[Mapping[str, tuple[Callable[..., Any], Route]], list[Problem]]:
@@ -209,7 +243,15 @@ def _undecorated(cls: type, name: str, member: object) -> Problem:
 
 
 def _declare(method: str, path: str, options: EndpointOptions) -> Callable[[F], F]:
+    require_path(f"endpoint.{method.lower()}", path)
+
     def mark(function: F) -> F:
+        refuse_twice(f"endpoint.{method.lower()}", function, lambda other: route_of(other) is not None)
+        before = route_of(function)
+        if before is not None:
+            what = f"`{function.__name__}` answers {before.method} {before.path} already"
+            mend = "write a method for each path; what they share is a method without a decorator"
+            raise DeclarationError(Problem(what, mend, f"endpoint.{method.lower()}", *user_frame()))
         setattr(function, _MARK, Route(method, path, options))
         return function
 

@@ -1,14 +1,23 @@
 """The words of a traced endpoint that are not operators: `optional`, `each` and the typed helpers."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, overload
 
+from bff._frames import call_span
 from bff.declare import _graph as graph
+from bff.declare._functions import forgets_return, required
+from bff.declare._given import refuse_changes, value_of
 from bff.declare._graph import Node
+from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
 from bff.declare._trace import Trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
+from bff.errors import DeclarationError
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,7 +32,7 @@ def optional(value: T, default: T | None = None) -> T:
     Typed as `value` is; whether the default may stand where it goes is checked at start-up.
     """
     trace = trace_now()
-    node, other = lift(value), lift(default)
+    node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
     if not depends_on_call(node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
@@ -38,6 +47,21 @@ def depends_on_call(node: Node) -> bool:
     return isinstance(node, graph.Call) or any(depends_on_call(operand) for operand in node.operands)
 
 
+def can_fail(node: Node) -> bool:
+    """Say whether a call behind a value can make it fail, with no default to stand in for it."""
+    match node:
+        case graph.Call():
+            return True
+        case graph.Optional():
+            return can_fail(node.default)
+        case graph.Fallback():
+            return can_fail(node.branches[-1])
+        case graph.Each() if can_fail(node.items):
+            return True
+        case _:
+            return any(can_fail(operand) for operand in node.operands)
+
+
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
     """
     Make something of every item; `fn` is traced once, on a symbolic one.
@@ -46,12 +70,20 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
     each at the same time. Calls that do not use the item run once. Where `fn` writes, one item comes after another.
     """
     if not isinstance(items, Symbol):
+        if callable(items):
+            raise trace_now().fail("`each` gets a function where it takes a list", "give it the list first")
         return [fn(item) for item in items]
     trace = trace_now()
     node = node_of(items)
     tp = element(without_none(node.type))
     if tp is None:
         raise trace.fail(f"`each` needs a list, and gets `{spell(node.type)}`", "give it a list")
+    open_ = required(fn) if isinstance(fn, (FunctionType, MethodType)) else []
+    if len(open_) > 1:
+        what = (
+            f"`each` gives the function one item, and gets one that takes {' and '.join(f'`{name}`' for name in open_)}"
+        )
+        raise trace.fail(what, "give it a function of the item; what else it uses may stand around it")
     item = trace.add(graph.Item, tp, is_new=True, items=node)
     mark = trace.mark()
     body, block = _body(trace, fn, item, pinned=frozenset())
@@ -77,8 +109,12 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
 
 
 def _body(trace: Trace, fn: Callable[[T], R], item: graph.Item, *, pinned: frozenset[int]) -> tuple[Node, int]:
-    with trace.block(pinned=pinned) as block:
-        return lift(fn(cast("T", Symbol(item)))), block
+    before = state_around(fn)
+    with trace.loop(item), trace.block(pinned=pinned) as block:
+        result = fn(cast("T", Symbol(item)))
+        refuse_changes(trace, "each", fn, before)
+        is_lost = forgets_return(fn) and not trace.writes[block]
+        return value_of(trace, "each", result, is_lost=is_lost), block
 
 
 @overload
@@ -89,16 +125,17 @@ def when(condition: bool | None, then: Callable[[], T], otherwise: U) -> T | U: 
 def when(condition: bool | None, then: T, otherwise: Callable[[], U]) -> T | U: ...
 @overload
 def when(condition: bool | None, then: T, otherwise: U) -> T | U: ...
-def when(condition: bool | None, then: Any, otherwise: Any) -> Any:
+def when(condition: Any, then: Any, otherwise: Any) -> Any:
     """
     Pick a value at run time; `None` for a condition takes `otherwise`.
 
     Calls that only the branch not taken uses are not made. A branch may be a function without parameters, and has to
     be one where it writes.
     """
-    if not isinstance(condition, Symbol):
+    node = _undecided_node(condition)
+    if node is None:
         return _plain(then if condition else otherwise)
-    trace, node = trace_now(), node_of(condition)
+    trace = trace_now()
     if without_none(node.type) is not bool:
         raise trace.fail(f"`when` decides on a bool, and gets `{spell(node.type)}`", "compare it first")
     branches, blocks = _branches(trace, "when", (then, otherwise), since=node.id)
@@ -119,9 +156,7 @@ def fallback(first: T, second: Callable[[], U], /) -> T | U: ...
 @overload
 def fallback(first: T, second: U, /) -> T | U: ...
 @overload
-def fallback(first: Callable[[], T], second: Callable[[], T], /, *others: Callable[[], T]) -> T: ...
-@overload
-def fallback(first: T, second: T, /, *others: T) -> T: ...
+def fallback(first: Callable[[], T] | T, second: Callable[[], T] | T, /, *others: Callable[[], T] | T) -> T: ...
 def fallback(*alternatives: Any) -> Any:
     """
     Take the first of several values that succeeds, in order; a later one is asked for once those before it failed.
@@ -132,10 +167,16 @@ def fallback(*alternatives: Any) -> Any:
     if len(alternatives) < 2:  # noqa: PLR2004 - one to fall back from, one to fall back on
         raise trace.fail("`fallback` of one value falls back on nothing", "give it what to take instead, too")
     branches, blocks = _branches(trace, "fallback", alternatives, since=-1)
-    for branch in branches[:-1]:
+    for number, branch in enumerate(branches[:-1]):
         if not depends_on_call(branch):
             what = "`fallback` never comes to what stands after a value that depends on no call"
             raise trace.fail(what, "put what cannot fail last")
+        if not can_fail(branch):
+            what = "`fallback` never comes to what stands after an `optional`, which has a default of its own"
+            raise trace.fail(what, "drop the `optional`, or put it last")
+        if branch in branches[number + 1 :]:
+            what = "`fallback` gets the same value twice: equal calls are one, and it fails only once"
+            raise trace.fail(what, "give it another call to fall back on")
     tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)
     made = trace.add(graph.Fallback, tp, is_absent=is_absent, branches=branches, blocks=blocks)
     _note_writes(trace, made, blocks)
@@ -146,22 +187,41 @@ def _branches(
     trace: Trace, word: str, given: tuple[object, ...], *, since: int
 ) -> tuple[tuple[Node, ...], tuple[int | None, ...]]:
     """Return the nodes of branches and the blocks of those that are functions; a write `since` has to be in one."""
+    inside = trace.writes_within(call_span(), since=since)
+    if inside is not None:
+        raise _undecided(trace, word, next(iter(_writes_in(inside)), None))
     nodes: list[Node] = []
     blocks: list[int | None] = []
     for branch in given:
         if type(branch) is not Symbol and callable(branch):
             with trace.block() as block:
-                nodes.append(lift(branch()))
+                nodes.append(_branch(trace, word, branch, block))
             blocks.append(block)
             continue
         node = lift(branch)
         write = next((call for call in _writes_in(node) if call.id > since), None)
         if write is not None:
-            what = f"`{write.operation.full_name}` is a write, and stands in a `{word}` that does not decide on it"
-            raise trace.fail(what, f"make the branch a function: `lambda: {write.operation.full_name}(...)`")
+            raise _undecided(trace, word, write)
         nodes.append(node)
         blocks.append(None)
     return tuple(nodes), tuple(blocks)
+
+
+def _undecided(trace: Trace, word: str, write: graph.Call | None) -> DeclarationError:
+    name = write.operation.full_name if write else "what writes"
+    what = f"`{name}` is a write, and stands in a `{word}` that does not decide on it"
+    return trace.fail(what, f"make the branch a function: `lambda: {name}(...)`")
+
+
+def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) -> Node:
+    open_ = required(branch)
+    if open_:
+        what = f"`{word}` calls a branch without arguments, and gets one that takes `{open_[0]}`"
+        raise trace.fail(what, "write `lambda: ...`, which uses the values around it")
+    before = state_around(branch)
+    result = branch()
+    refuse_changes(trace, word, branch, before)
+    return value_of(trace, word, result, is_lost=forgets_return(branch) and not trace.writes[block])
 
 
 def _writes_in(node: Node) -> list[graph.Call]:
@@ -174,6 +234,15 @@ def _writes_in(node: Node) -> list[graph.Call]:
 def _note_writes(trace: Trace, made: Node, blocks: tuple[int | None, ...]) -> None:
     if any(block is not None and trace.writes[block] for block in blocks):
         trace.note_write(made)
+
+
+def _undecided_node(condition: object) -> Node | None:
+    """Return the node of a condition, `None` for one that is a real bool already."""
+    if isinstance(condition, Symbol):
+        return node_of(condition)
+    if not (condition is None or isinstance(condition, bool)):
+        raise trace_now().fail(f"`when` decides on a bool, and gets `{spell(type(condition))}`", "compare it first")
+    return None
 
 
 def _plain(branch: Any) -> Any:
@@ -189,7 +258,7 @@ def or_else(value: T | None, default: T) -> T:
     """Return `value`, or `default` where it is `None`."""
     if not isinstance(value, Symbol):
         return default if value is None else value
-    node, other = lift(value), lift(default)
+    node, other = lift(value), value_of(trace_now(), "or_else", default)
     tp = union((without_none(node.type), other.type))
     return cast("T", Symbol(trace_now().add(graph.OrElse, tp, is_absent=other.is_absent, value=node, default=other)))
 
@@ -213,7 +282,10 @@ def not_(value: object) -> bool:
 
 def header(name: str) -> str | None:
     """Return a header of the client's request; reading it adds it to `Vary`."""
-    return cast("str | None", Symbol(trace_now().add(graph.Header, str | None, name=name.lower())))
+    trace = trace_now()
+    if type(name) is not str or not _TOKEN.fullmatch(name):
+        raise trace.fail("`header` takes the name of a header", 'write it out: `header("accept-language")`')
+    return cast("str | None", Symbol(trace.add(graph.Header, str | None, name=name.lower())))
 
 
 def now() -> datetime:

@@ -3,9 +3,11 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from types import MethodType
 from typing import Any, ClassVar
 
 from bff.declare._endpoint import Endpoint, collect, read_endpoint, route_of
+from bff.declare._operation import Operation
 from bff.declare._profile_settings import SETTINGS, misfit
 from bff.declare._selector import Selector, selector
 from bff.declare._settings import near_miss
@@ -75,7 +77,8 @@ def _setting_problems(profile: type[Profile]) -> list[Problem]:
     for cls in profile.__mro__:
         if cls.__module__.startswith("bff.") or cls is object:
             continue
-        for name, value in vars(cls).items():
+        named = {name: None for name in vars(cls).get("__annotations__", {}) if near_miss(name, SETTINGS)}
+        for name, value in {**named, **vars(cls)}.items():
             for what, mend in _attribute_problems(name, value):
                 problems.append(Problem(what, mend, f"{cls.__name__}.{name}", *class_place(cls, name)))
     return problems
@@ -84,6 +87,13 @@ def _setting_problems(profile: type[Profile]) -> list[Problem]:
 def _attribute_problems(name: str, value: object) -> list[tuple[str, str]]:
     if name.startswith("_"):
         return []
+    if isinstance(value, Operation):
+        return [(f"`{name}` is an operation, and stands in a client profile", "decorate it with @endpoint...")]
+    if isinstance(getattr(type(value), "connected", None), MethodType):
+        what = f"`{name}` is an instance of an upstream, which nobody connects"
+        return [(what, "call it on the class in a traced endpoint; one that is `async def` takes it as a parameter")]
+    if name == "router" and value is not None:
+        return [(f"`{name}` is the name of something that every profile has", "give it another name")]
     if name in SETTINGS:
         if route_of(value):
             return [(f"the endpoint `{name}` has the name of a setting", "give it another name")]

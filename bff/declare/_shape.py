@@ -39,6 +39,16 @@ class Shape(BaseModel, metaclass=_ShapeMeta):
     In a traced endpoint both `Shape(...)` and `Shape.of(...)` check at start-up that every value fits its field.
     """
 
+    if not TYPE_CHECKING:
+
+        @classmethod
+        def model_validate(cls, obj: Any, **settings: Any) -> Any:
+            trace = current_trace()
+            if trace is not None and type(obj) is Symbol:
+                what = f"`{cls.__name__}.model_validate` looks at the symbolic value, not at the real one"
+                raise trace.fail(what, f"shape it: `{cls.__name__}.of(...)`")
+            return super().model_validate(obj, **settings)
+
     @classmethod
     def of(cls, *sources: object, **values: Any) -> Self:
         """

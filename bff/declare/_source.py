@@ -6,7 +6,8 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Iterator, Mapping
-from types import CodeType
+from functools import lru_cache
+from types import CodeType, FunctionType
 from typing import TypeAlias, cast
 
 from bff.declare._watch import Ran
@@ -16,6 +17,7 @@ _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _INSTEAD = "lift a plain function with @derived, or make the endpoint `async def`"
+_UNUSED = "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
 _TYPE_TESTS = frozenset({"isinstance", "issubclass", "type", "id", "callable", "vars", "dir"})
 
 
@@ -50,26 +52,70 @@ def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Probl
     """
     Return what stands in functions that a trace ran and would be decided silently on symbolic values.
 
-    These are identity tests, `match`, type tests, and `try` around what may be a call; everything else that needs
-    a real value raises when it is traced.
+    These are identity tests, `match`, type tests, and `try` or `suppress` around what may be a call; everything else
+    that needs a real value raises when it is traced.
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
-        for definition in _definitions(code):
+        for definition in definitions(code):
             for line, what, mend in _Finder(ran, definition).found():
                 found[Problem(what, mend, where, code.co_filename, line)] = None
     return [*found]
 
 
-def _definitions(code: CodeType) -> list[_Definition]:
+def dropped_problems(functions: Mapping[CodeType, Ran], where: str, *, is_read: bool) -> list[Problem]:
+    """
+    Return the statements that make a value and drop it, and so do nothing.
+
+    In an endpoint that may write that is said of derived functions alone: a write waits for the reads above it.
+    """
+    found: list[Problem] = []
+    for code, ran in functions.items():
+        for node in (node for definition in definitions(code) for node in _own_nodes(definition)):
+            match node:
+                case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if _does_nothing(ran.known.get(name), is_read):
+                    what = f"what `{name}` makes is not used: it does nothing"
+                    found.append(Problem(what, _UNUSED, where, code.co_filename, node.lineno))
+                case _:
+                    pass
+    return found
+
+
+def _does_nothing(called: object, is_read: bool) -> bool:
+    is_word = type(called) is FunctionType and called.__module__ == "bff.declare._expressions"
+    return (is_word and is_read) or type(called).__module__ == "bff.declare._derived"
+
+
+def definitions(code: CodeType) -> list[_Definition]:
     """Return the text of a function; of several lambdas on one line all, as they cannot be told apart."""
     wanted = (code.co_firstlineno, code.co_name)
     return [node for node in _functions_in(code.co_filename) if _mark(node) == wanted]
 
 
+def has_statements(function: object) -> bool:
+    """Say whether the body of a function does anything, as opposed to that of a stub; `False` where it is not known."""
+    if not inspect.isfunction(function):
+        return False
+    bodies = [node.body for node in definitions(function.__code__) if not isinstance(node, ast.Lambda)]
+    return any(not _is_empty(statement) for body in bodies for statement in body)
+
+
+def _is_empty(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass() | ast.Raise() | ast.Expr(value=ast.Constant()):
+            return True
+        case _:
+            return False
+
+
 def _functions_in(file: str) -> list[_Definition]:
+    return _functions_of("".join(linecache.getlines(file)))
+
+
+@lru_cache(maxsize=64)
+def _functions_of(text: str) -> list[_Definition]:
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse(text)
     except SyntaxError:
         return []
     return [node for node in ast.walk(tree) if isinstance(node, _SCOPES)]
@@ -95,6 +141,7 @@ class _Finder:
 
     def __init__(self, ran: Ran, definition: _Definition) -> None:
         self._known = ran.known
+        self._lines = ran.lines
         self._nodes = [*_own_nodes(definition)]
         self._symbolic = {*ran.symbolic}
 
@@ -119,6 +166,10 @@ class _Finder:
                         self._bind(node.target)
                     case ast.NamedExpr() if self._is_symbolic(node.value):
                         self._bind(node.target)
+                    case ast.For() | ast.comprehension() if self._is_symbolic(node.iter):
+                        self._bind(node.target)
+                    case ast.withitem(optional_vars=ast.expr() as name) if self._is_symbolic(node.context_expr):
+                        self._bind(name)
                     case _:
                         pass
 
@@ -154,11 +205,31 @@ class _Finder:
                 return "`match` on a symbolic value is always decided the same way", _INSTEAD
             case ast.Call(func=ast.Name(id=name)) if name in _TYPE_TESTS and any(map(self._is_symbolic, node.args)):
                 return f"`{name}` looks at the symbolic value, not at the real one", _INSTEAD
-            case ast.Try() | ast.TryStar() if any(self._is_symbolic(statement) for statement in node.body):
+            case ast.Call(func=ast.Attribute(attr=("is_" | "is_not") as name)) if any(
+                map(self._is_symbolic, node.args)
+            ):
+                return f"`{name}` looks at the symbolic value, not at the real one", "ask is_none(value)"
+            case ast.Try() | ast.TryStar() if self._calls_in(node.body):
                 what = "`try` around a call catches nothing: the call is made later, when the plan runs"
+                return what, "say what may fail: optional(value, default=...)"
+            case ast.With() if any(map(_suppresses, node.items)) and self._calls_in(node.body):
+                what = "`suppress` around a call catches nothing: the call is made later, when the plan runs"
                 return what, "say what may fail: optional(value, default=...)"
             case _:
                 return None
+
+    def _calls_in(self, body: list[ast.stmt]) -> bool:
+        """Say whether statements make symbolic values, by their text or by what was seen of them."""
+        lines = {line for part in body for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)}
+        return bool(lines & self._lines) or any(map(self._is_symbolic, body))
+
+
+def _suppresses(item: ast.withitem) -> bool:
+    match item.context_expr:
+        case ast.Call(func=ast.Name(id="suppress") | ast.Attribute(attr="suppress")):
+            return True
+        case _:
+            return False
 
 
 def _names_none(node: ast.Compare) -> bool:

@@ -2,17 +2,19 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from fastapi import params
 from pydantic import BaseModel
 
 from bff._unset import UNSET
 from bff.declare._fields import MENDS, is_fit, misfit
+from bff.declare._markers import marker_mistakes, markers_of
 from bff.declare._settings import near_miss
+from bff.declare._source import has_statements
 from bff.declare._template import Parameter
 from bff.declare._types import (
     Type,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_MAX_SIZE = 100
 _OPTIONS = ("errors", "batch_of", "key", "max_size", "timeout", "retry", "breaker", "bulkhead")
 
 _Mistake = tuple[str, str]
@@ -53,6 +56,8 @@ def read_stub(operation: "Operation[..., Any]") -> tuple[tuple[Parameter, ...], 
         elif annotation is not UNSET:
             found.append(_parameter(operation.path, name, annotation))
             mistakes += _parameter_mistakes(found[-1], parameter.default)
+            mistakes += marker_mistakes(name, annotation, is_in_path=found[-1].place == "path")
+            mistakes += _sent_mistakes(found[-1])
     return tuple(found), [*mistakes, *_body_mistakes(operation.method, found)]
 
 
@@ -84,6 +89,18 @@ def _parameter_mistakes(parameter: Parameter, default: object) -> Iterator[_Mist
         yield f"`{name}` stands {where}, where no `{spell(tp)}` can", mend
 
 
+def _sent_mistakes(parameter: Parameter) -> Iterator[_Mistake]:
+    """Yield the markers that mean something of a request that arrives, and nothing of one that is sent."""
+    for marker in markers_of(parameter.annotation):
+        is_plain_body = type(marker) is params.Body and parameter.place == "body" and not marker.embed
+        if isinstance(marker, (params.Cookie, params.Body, params.Depends)) and not is_plain_body:
+            marked = f"`{parameter.name}` is marked `{type(marker).__name__}()`"
+            yield (
+                f"{marked}, which means nothing of a request that is sent",
+                "a body is a pydantic model without a marker; send a cookie as a header, `Header()`",
+            )
+
+
 def _item(tp: Type) -> Type | None:
     """Return the type of the values of a parameter that is repeated, `None` for one that is not."""
     tp = without_none(tp)
@@ -112,6 +129,9 @@ def _body_mistakes(method: str, parameters: list[Parameter]) -> Iterator[_Mistak
 def _form_mistakes(operation: "Operation[..., Any]") -> Iterator[_Mistake]:
     if inspect.iscoroutinefunction(operation.stub):
         yield "the stub is `async def`", "write `def`: on an instance it is awaited all the same"
+    if has_statements(operation.stub):
+        what = "the stub has a body, which never runs: the upstream answers"
+        yield what, "write `...` for it; what is made of the answer belongs in the endpoint"
     if next(iter(inspect.signature(operation.stub).parameters), "") != "self":
         yield "the stub does not take `self`", "write `self` as its first parameter, as in any method"
 
@@ -136,10 +156,26 @@ def _option_mistakes(options: "Options") -> Iterator[_Mistake]:
     for name, policy in options.policies.items():
         if not is_fit(name, policy):
             yield misfit(name, policy), MENDS[name]
-    for status, name in options.errors.items():
-        if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            yield f"errors= maps {status}, which is no client's error", "map statuses from 400 to 499"
-        if not _TOKEN.fullmatch(name):
-            yield f"errors= maps {status} to {name!r}", 'name a problem type in kebab case: "already-exists"'
-    if options.max_size < 1:
-        yield f"max_size is {options.max_size}", "say how many one request takes, at least 1"
+    yield from _error_mistakes(options.errors)
+    yield from _batch_mistakes(options.batch_of, options.max_size, has_key=options.key is not None)
+
+
+def _batch_mistakes(batch_of: object, size: object, *, has_key: bool) -> Iterator[_Mistake]:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        yield f"max_size is {size!r}", "say how many one request takes, at least 1"
+    if batch_of is not None and not isinstance(batch_of, str):
+        yield "batch_of is no text", 'name the operation: `batch_of="product"`'
+    elif batch_of is None and (has_key or size != _MAX_SIZE):
+        name = "key" if has_key else "max_size"
+        yield f"`{name}` is set, and `batch_of` is not", f"name the operation it stands in for, or leave `{name}` out"
+
+
+def _error_mistakes(errors: object) -> Iterator[_Mistake]:
+    if not isinstance(errors, Mapping):
+        yield f"errors= is {errors!r}", 'map statuses to problem types: `errors={409: "already-exists"}`'
+        return
+    for status, name in cast("Mapping[object, object]", errors).items():
+        if not isinstance(status, int) or not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            yield f"errors= maps {status!r}, which is no client's error", "map statuses from 400 to 499"
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            yield f"errors= maps {status!r} to {name!r}", 'name a problem type in kebab case: "already-exists"'

@@ -68,16 +68,18 @@ class Symbol:
 
 
 def node_of(symbol: Symbol) -> Node:
-    """Return the node that a symbol stands for; `caller` stands for another one in every trace."""
+    """
+    Return the node that a symbol stands for; `caller` stands for another one in every trace.
+
+    Raises `DeclarationError` where it may not be used.
+    """
     node = cast("Node | None", object.__getattribute__(symbol, "_Symbol__node"))
-    return _caller_node() if node is None else node
-
-
-def _caller_node() -> Node:
-    trace = trace_now()
-    if isinstance(trace.caller, Problem):
-        raise trace.fail(trace.caller.what, trace.caller.mend)
-    return trace.add(graph.Caller, trace.caller)
+    if node is None:
+        return trace_now().caller_node()
+    trace = current_trace()
+    if trace is not None:
+        trace.check_use(node)
+    return node
 
 
 def trace_now() -> Trace:
@@ -95,9 +97,7 @@ def lift(value: object) -> Node:
     """Return the node for anything an endpoint may hold: a symbol, a list with symbols in it, a real value."""
     trace = trace_now()
     if type(value) is Symbol:
-        node = node_of(value)
-        trace.check(node)
-        return node
+        return node_of(value)
     if not _has_symbols(value):
         return trace.add(graph.Constant, type_of_constant(value), value=value)
     if isinstance(value, dict):

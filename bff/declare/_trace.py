@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
 from bff._frames import user_frame
-from bff.declare._graph import Call, Each, Fallback, Item, Node, When, nodes_in
+from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
 from bff.errors import DeclarationError, Problem
 
@@ -37,8 +37,9 @@ class Trace:
 
     A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the block around
     each block, `block_of` that of each node, `writes` the nodes of each block that write, in order. `last_write` is
-    the id of the last one above what is being traced, -1 without any; `pinned` are the items of the loops that go on
-    one item after another: in them every call belongs to its item. An endpoint that `is_read` may not write.
+    the id of the last one above what is being traced, -1 without any; `open` are the items of the loops that are being
+    traced, `pinned` those of the loops that go on one item after another: in them every call belongs to its item. An
+    endpoint that `is_read` may not write.
     """
 
     where: str
@@ -53,6 +54,7 @@ class Trace:
     writes: list[list[int]] = field(default_factory=lambda: [[]])
     block_of: list[int] = field(default_factory=list[int])
     last_write: int = -1
+    open: frozenset[int] = frozenset()
     pinned: frozenset[int] = frozenset()
     _block: int = 0
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
@@ -76,10 +78,22 @@ class Trace:
         self._known[key] = node
         return node
 
+    def caller_node(self) -> Node:
+        """Return the node for who is calling; raises `DeclarationError` where nothing says who that is."""
+        if isinstance(self.caller, Problem):
+            raise self.fail(self.caller.what, self.caller.mend)
+        return self.add(Caller, self.caller)
+
     def note_write(self, node: Node) -> None:
         """Take a node that writes into the order of its block: what is traced from now on comes after it."""
         self.writes[self._block].append(node.id)
         self.last_write = node.id
+
+    def writes_within(self, span: tuple[str, int, int], *, since: int) -> Node | None:
+        """Return what writes in the block being traced, after a node and between two lines of a file."""
+        file, first, last = span
+        made = (self.nodes[number] for number in self.writes[self._block] if number > since)
+        return next((node for node in made if node.file == file and first <= node.line <= last), None)
 
     @contextmanager
     def block(self, *, pinned: frozenset[int] = frozenset()) -> Generator[int]:
@@ -111,6 +125,23 @@ class Trace:
         problem = Problem(what, mend, where=self.where, file=file, line=line)
         self.problems.append(problem)
         return DeclarationError(problem)
+
+    @contextmanager
+    def loop(self, item: Item) -> Generator[None]:
+        """Let what follows use an item."""
+        outer = self.open
+        self.open = outer | {item.id}
+        try:
+            yield
+        finally:
+            self.open = outer
+
+    def check_use(self, node: Node) -> None:
+        """Refuse what an endpoint uses and may not: what is of another trace, or of a loop that is over."""
+        self.check(node)
+        if not node.scope <= self.open:
+            what = "the item of an `each`, or what is made of it, is used outside of it"
+            raise self.fail(what, "use it in the function of the `each`, and return from there what is made of it")
 
     def check(self, node: Node) -> None:
         """Refuse a node of another trace: it says nothing here."""

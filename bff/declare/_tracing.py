@@ -1,5 +1,6 @@
 """Run an endpoint once on symbolic values, and once more to see that it says the same again."""
 
+import difflib
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +14,12 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._fitting import mend_of
 from bff.declare._graph import Node
 from bff.declare._narrowing import narrowed
+from bff.declare._once import explained
 from bff.declare._profile import Profile
-from bff.declare._source import class_place, source_problems
+from bff.declare._profile_settings import SETTINGS
+from bff.declare._settings import near_miss
+from bff.declare._source import class_place, dropped_problems, source_problems
+from bff.declare._state import changed, hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
@@ -67,6 +72,8 @@ def trace(endpoint: Endpoint) -> Traced:
     # What the text shows is the cause of what the trace then stumbles over.
     places = {(problem.file, problem.line) for problem in problems}
     problems += [problem for problem in wrong if (problem.file, problem.line) not in places]
+    places |= {(problem.file, problem.line) for problem in problems}
+    problems += [problem for problem in _idle(endpoint, seen) if (problem.file, problem.line) not in places]
     if first is None or problems:
         raise DeclarationError(problems)
     second, wrong = _attempt(endpoint, seen)
@@ -75,6 +82,12 @@ def trace(endpoint: Endpoint) -> Traced:
     if (first.keys, first.answer.id) != (second.keys, second.answer.id):
         raise DeclarationError(_difference(endpoint, first, second))
     return Traced(endpoint, tuple(first.nodes), first.answer, first.order)
+
+
+def _idle(endpoint: Endpoint, seen: Watched) -> list[Problem]:
+    """Return what an endpoint does at start-up alone, or not at all."""
+    once = [Problem(*explained(name), endpoint.where, *place) for place, name in seen.once.items()]
+    return once + dropped_problems(seen.functions, endpoint.where, is_read=endpoint.route.method == "GET")
 
 
 def _refuse_upstreams(endpoint: Endpoint) -> None:
@@ -118,14 +131,24 @@ def _attempt(endpoint: Endpoint, seen: Watched) -> tuple[_Run | None, Sequence[P
 
 def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> object:
     profile = _instance(endpoint)
+    held, before = {*hidden(profile)}, state_of_class(endpoint.profile)
     try:
-        return endpoint.function(profile, **symbols)
-    except DeclarationError:
-        raise
+        result = endpoint.function(profile, **symbols)
+    except DeclarationError as error:
+        place = _last_place(endpoint, error)
+        # In a thread of the user's no line of the endpoint runs.
+        told = [p if p.file else Problem(p.what, p.mend, written.where, *place) for p in error.problems]
+        raise DeclarationError(told) from error
     except Exception as error:
         file, line = _last_place(endpoint, error)
         what, mend = _explained(error)
         raise DeclarationError(Problem(what, mend, written.where, file, line)) from error
+    names = [*changed(before, state_of_class(endpoint.profile)), *({*hidden(profile)} - held)]
+    if names:
+        what = f"the endpoint changes `{endpoint.profile.__name__}.{names[0]}`: that is done once, at start-up"
+        mend = "a profile holds nothing between requests: what is counted or kept belongs in an upstream"
+        raise DeclarationError(Problem(what, mend, written.where, *endpoint.place))
+    return result
 
 
 def _explained(error: Exception) -> tuple[str, str]:
@@ -141,18 +164,31 @@ def _explained(error: Exception) -> tuple[str, str]:
         what = "it calls itself without an end: how deep a tree is, nobody knows before a request runs"
         return what, "write out as many levels as the page shows, or go through the real tree in a @derived function"
     what = f"it raised {type(error).__name__} while it was traced: {error}"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return what, "give it the arguments that it takes"
+    if isinstance(error, AttributeError) and error.name is not None:
+        near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+        return what, f"did you mean `{near[0]}`?" if near else "use a name that it has"
+    if isinstance(error, NameError):
+        return what, "define the name, or import it"
     return what, "an endpoint runs once, on symbolic values: lift what needs real ones with @derived"
 
 
 def _instance(endpoint: Endpoint) -> Profile:
     profile = endpoint.profile
     try:
-        return profile()
+        made = profile()
     except Exception as error:
         what = f"`{profile.__name__}()` raised {type(error).__name__}: {error}"
         mend = "a profile is made without arguments: what it needs are attributes of the class"
         place = class_place(profile, "__init__")
         raise DeclarationError(Problem(what, mend, profile.__name__, *place)) from error
+    late = next((name for name in vars(made) if name in SETTINGS or near_miss(name, SETTINGS)), None)
+    if late is not None:
+        what = f"`{late}` is set in `__init__`, where settings are not read"
+        mend = f"set it in the body of the class: `{near_miss(late, SETTINGS) or late} = ...`"
+        raise DeclarationError(Problem(what, mend, profile.__name__, *class_place(profile, "__init__")))
+    return made
 
 
 def _last_place(endpoint: Endpoint, error: Exception) -> tuple[str, int]:
@@ -168,9 +204,6 @@ def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
         what = "the answer is a plain dict: its fields are not checked, and not documented"
         raise written.fail(what, "declare a Shape, and return it with .of(...)")
     node = lift(result)
-    if node.scope:
-        what = "the answer holds the item of an `each` outside of it"
-        raise written.fail(what, "return what is made of the item from the function of the `each`")
     if fits(node.type, endpoint.returns):
         return narrowed(written, node, endpoint.returns)
     if result is None:

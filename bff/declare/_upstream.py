@@ -1,5 +1,6 @@
 """`Upstream`: a service that is called, and the promises that it makes."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypedDict, Unpack
@@ -9,13 +10,14 @@ from bff.ambassador._onion import OnionStatistics
 from bff.ambassador._wires import Transport, Verify
 from bff.declare._batch import batch_mistakes
 from bff.declare._connection import Connection
+from bff.declare._endpoint import route_of
 from bff.declare._exchange import Binding, exchange
 from bff.declare._fields import FIELDS, MENDS, is_fit, misfit
 from bff.declare._operation import Operation, operations_of
 from bff.declare._profile import kebab
 from bff.declare._scope import FailedCall, current_scope
 from bff.declare._settings import env_prefix, near_miss, resolve
-from bff.declare._source import class_place
+from bff.declare._source import class_place, has_statements
 from bff.declare._trace import current_trace
 from bff.errors import DeclarationError, Problem, RejectedError, UpstreamError
 from bff.events import Emitter, Observer
@@ -160,7 +162,9 @@ def _operation_problems(operations: Sequence[Operation[..., Any]]) -> Iterator[P
         if operation.name in FIELDS or operation.name in _RESERVED:
             sort = "a setting" if operation.name in FIELDS else "something that every upstream has"
             yield operation.problem(f"the operation `{operation.name}` has the name of {sort}", "give it another name")
-        if target is not None and target not in names:
+        if target == operation.name:
+            yield operation.problem("batch_of names the operation itself", "name the one that it stands in for")
+        elif isinstance(target, str) and target not in names:
             what = f"batch_of names `{target}`, which is no operation here"
             yield operation.problem(what, f"name one of {', '.join(sorted(names - {operation.name}))}")
         elif target is not None and not operation.problems:
@@ -172,10 +176,21 @@ def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
     """Yield what is wrong with the attributes that one class in the line of an upstream sets."""
     if base is Upstream or not issubclass(base, Upstream):
         return
+    if "__init__" in vars(base):
+        what = "`__init__` is not run where an app connects the upstream"
+        mend = "set attributes of the class, or what BFF(upstreams=...) gives"
+        yield Problem(what, mend, f"{cls.__name__}.__init__", *class_place(base, "__init__"))
     for name, value in vars(base).items():
         if name.startswith("_") or isinstance(value, Operation):
             continue
         where, place = f"{cls.__name__}.{name}", class_place(base, name)
+        if route_of(value):
+            yield Problem(
+                f"`{name}` is an endpoint, and stands in an upstream", "decorate it with @call...", where, *place
+            )
+        elif inspect.isfunction(value) and not has_statements(value) and "return" in value.__annotations__:
+            what = f"`{name}` is a stub without a decorator"
+            yield Problem(what, f'say what it calls: `@call.get("/...")` above `{name}`', where, *place)
         meant = _meant(name, value)
         if meant:
             yield Problem(f"`{name}` is no setting", f"did you mean `{meant}`?", where, *place)

@@ -7,16 +7,22 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, cast
 
-from bff._frames import is_users
+from bff._frames import is_of_the_project, is_users
+from bff.declare._once import called_builtin, called_function
 from bff.declare._symbol import Symbol
 
 
 @dataclass(slots=True)
 class Ran:
-    """A function of the user's that ran: what it knows when it begins, and which of that is symbolic."""
+    """
+    A function of the user's that ran: what it knows when it begins, and which of its names were symbolic.
+
+    `lines` are those where something that it called returned a symbolic value.
+    """
 
     known: Mapping[str, object]
     symbolic: set[str] = field(default_factory=set[str])
+    lines: set[int] = field(default_factory=set[int])
 
 
 @dataclass(slots=True)
@@ -24,11 +30,13 @@ class Watched:
     """
     What was seen of a trace.
 
-    `line` is where the endpoint returned, 0 where it did not.
+    `line` is where the endpoint returned, 0 where it did not; `once` has what was called that has a meaning only at
+    the time of its call, with its place.
     """
 
     functions: dict[CodeType, Ran] = field(default_factory=dict[CodeType, Ran])
     line: int = 0
+    once: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
 
 
 @contextmanager
@@ -36,15 +44,22 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
     """Note what runs, for as long as the context lasts; `endpoint` is the code of the endpoint itself."""
     seen = Watched()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:  # pragma: no cover - what a profiler calls is not measured
-        code = frame.f_code
-        if event == "call" and is_users(frame):
+    def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
+        code, outer = frame.f_code, frame.f_back
+        is_own = is_users(frame)
+        if event in ("call", "return") and is_own:
             own = dict(frame.f_locals)
             ran = seen.functions.setdefault(code, Ran({**frame.f_globals, **own}))
             ran.symbolic |= {name for name, value in own.items() if _is_symbolic(value)}
             ran.symbolic |= {name for name in code.co_names if type(frame.f_globals.get(name)) is Symbol}
-        elif event == "return" and code is endpoint:
-            seen.line = frame.f_lineno
+        if event == "return":
+            seen.line = frame.f_lineno if code is endpoint else seen.line
+            if type(what) is Symbol and outer is not None and outer.f_code in seen.functions:
+                seen.functions[outer.f_code].lines.add(outer.f_lineno)
+        elif event == "call" and not is_own and outer is not None and is_of_the_project(outer):
+            _note_once(seen, outer, called_function(frame))
+        elif event == "c_call" and is_own and is_of_the_project(frame):
+            _note_once(seen, frame, called_builtin(what))
 
     before = sys.getprofile()
     sys.setprofile(note)
@@ -52,6 +67,11 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
         yield seen
     finally:
         sys.setprofile(before)
+
+
+def _note_once(seen: Watched, frame: FrameType, name: str) -> None:  # pragma: no cover - as above
+    if name:
+        seen.once.setdefault((frame.f_code.co_filename, frame.f_lineno), name)
 
 
 def _is_symbolic(value: object) -> bool:  # pragma: no cover - as above

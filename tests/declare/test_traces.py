@@ -4,12 +4,30 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
 from pydantic import BaseModel
 
-from bff import BFF, ClientProfile, DeclarationError, Shape, Upstream, call, derived, each, endpoint, is_none, present
+from bff import (
+    BFF,
+    ClientProfile,
+    DeclarationError,
+    Shape,
+    Upstream,
+    call,
+    derived,
+    each,
+    endpoint,
+    fallback,
+    is_none,
+    optional,
+    or_else,
+    present,
+    when,
+)
 from bff.declare import _graph as graph
 from bff.declare._endpoint import Endpoint
 from bff.declare._profile import endpoints_of
@@ -34,11 +52,18 @@ class Stock:
     available: int
 
 
+class NewProduct(Shape):
+    name: str
+
+
 class Store(Upstream):
     base_url = "http://store.test"
 
     @call.get("/products/{product_id}")
     def product(self, product_id: int) -> Product: ...
+
+    @call.post("/products")
+    def create(self, product: NewProduct) -> Product: ...
 
     @call.get("/stock/{product_id}")
     def stock(self, product_id: int) -> Stock: ...
@@ -47,6 +72,14 @@ class Store(Upstream):
 class Card(Shape):
     id: int
     name: str
+
+
+def joined(parts: list[str]) -> str:
+    """A helper: what it changes is its own."""
+    text = parts[0]
+    for part in parts[1:]:
+        text += part
+    return text
 
 
 def name_of(product: Product, suffix: str | int | None = None) -> str:
@@ -133,6 +166,81 @@ class Page(ClientProfile):
     @logged
     def a_wrapper_inside(self) -> Card:
         return Card.of(Store.product(7))
+
+    @endpoint.get("/branches")
+    def branches(self) -> list[str]:
+        product = Store.product(7)
+        is_new = is_none(product.brand)
+
+        def name_of_brand() -> str:
+            return or_else(present(product.brand).name, "none")
+
+        return [
+            when(is_new, "new", name_of_brand),
+            when(is_new & (product.id > 3), lambda: Store.product(8).name, lambda: product.name),
+            when(self.suffix is None, "plain", lambda: product.name),
+            fallback(lambda: Store.product(9).name, Store.product(10).name, "nameless"),
+            fallback(Store.product(9).name, optional(Store.product(10).name, default="nameless")),
+        ]
+
+    @endpoint.get("/brand")
+    def a_branch_that_is_none(self) -> str | None:
+        product = Store.product(7)
+
+        def nothing() -> None:
+            return None
+
+        return when(product.id > 3, nothing, lambda: product.name)
+
+    @endpoint.get("/items")
+    def loops_in_loops(self) -> list[list[str]]:
+        product = Store.product(7)
+
+        def named(number: int) -> list[str]:
+            return each(product.tags, lambda tag: tag + Store.product(number).name)
+
+        found: list[list[str]] = []
+        for number in (8, 9):
+            found.append(named(number))  # noqa: PERF401 - as a newcomer writes it
+        widths = {"small": 1}
+        found.append(each(product.tags, lambda tag: each(product.tags, lambda inner: tag + inner)[widths["small"]]))
+        return found
+
+    @endpoint.get("/cached")
+    def what_is_worked_out_once_a_request(self) -> list[str]:
+        return [self.featured.name, self.featured.tags[0]]
+
+    @cached_property
+    def featured(self) -> Product:
+        return Store.product(7)
+
+    @endpoint.get("/seeded")
+    def chance_that_is_none(self) -> str:
+        return Store.product(Random(7).randint(1, 5)).name
+
+    @endpoint.get("/collected")
+    def a_helper_that_collects(self) -> list[str]:
+        return each(Store.product(7).tags, lambda tag: joined([tag, "a"]))
+
+    @endpoint.get("/is")
+    def identity_of_what_is_known(self) -> str:
+        product = Store.product(7)
+        for label, value in (("first", 1), ("second", None)):
+            if value is None:
+                return product.name + label
+        return product.name
+
+    @endpoint.post("/writes")
+    def a_loop_for_its_writes(self, name: str) -> str:
+        product = Store.product(7)
+        created = Store.create(NewProduct(name=name))
+
+        def tagged(tag: str) -> None:
+            Store.create(NewProduct(name=tag))
+
+        each(product.tags, tagged)
+        when(product.id > 3, lambda: Store.create(NewProduct(name="x")), None)
+        return when(product.id > 3, created.name, product.name)
 
     @endpoint.get("/dataclass")
     def a_dataclass_as_contract(self) -> int:

@@ -22,6 +22,7 @@ from bff import (
     derived,
     each,
     endpoint,
+    fallback,
     header,
     is_none,
     not_,
@@ -29,6 +30,7 @@ from bff import (
     optional,
     or_else,
     present,
+    when,
 )
 from bff.ambassador import Ambassador, AmbassadorTransport
 
@@ -114,6 +116,32 @@ def the_words_of_an_endpoint_keep_types() -> None:
     assert_type(each([product], Card.of), list[Card])
     assert_type(each([product], lambda item: Card.of(item, brand=present(item.brand).name)), list[Card])
     assert_type(initials([present(product.brand)], separator="."), str)
+
+
+def branches_keep_types() -> None:
+    product = Catalog.product(7)
+    is_new = is_none(product.brand)
+    assert_type(when(is_new, product.sku, product.sku), str)
+    assert_type(when(is_new, lambda: product.sku, product.sku), str)
+    assert_type(when(is_new, product.sku, lambda: product.sku), str)
+    assert_type(when(is_new, lambda: product.sku, lambda: product.sku), str)
+    assert_type(when(is_new, product, None), Product | None)
+    assert_type(when(is_new, lambda: product, None), Product | None)
+    assert_type(when(is_new, None, lambda: product.id), int | None)
+    assert_type(when(is_new, product.id, product.sku), int | str)
+    assert_type(when(is_new, lambda: product.id, lambda: product.sku), int | str)
+    assert_type(when(is_new, lambda: Catalog.create(NewProduct(name="Kettle")), product), Product)
+
+
+def alternatives_keep_types() -> None:
+    product = Catalog.product(7)
+    assert_type(fallback(product, lambda: Catalog.product(8)), Product)
+    assert_type(fallback(lambda: Catalog.product(7), lambda: Catalog.product(8)), Product)
+    assert_type(fallback(product, None), Product | None)
+    assert_type(fallback(lambda: product, None), Product | None)
+    assert_type(fallback(product.id, product.sku), int | str)
+    assert_type(fallback(product.sku, lambda: Catalog.product(8).sku, "none"), str)
+    assert_type(each([product], lambda item: fallback(item.sku, lambda: product.sku)), list[str])
 
 
 def shapes_are_models() -> None:

@@ -11,10 +11,12 @@ from bff import (
     derived,
     each,
     endpoint,
+    fallback,
     header,
     optional,
     or_else,
     present,
+    when,
 )
 
 
@@ -70,6 +72,17 @@ def wrong_words() -> None:
     header(7)  # E: arg-type, reportArgumentType
     present(product.id).upper()  # E: attr-defined, reportAttributeAccessIssue
     _ = Card.of(product).name  # E: attr-defined, reportAttributeAccessIssue
+
+
+def wrong_branches() -> None:
+    product = Catalog.product(7)
+    when(product.id, product, None)  # E: call-overload, reportCallIssue, reportArgumentType
+    when(product.id > 3, product)  # E: call-overload, reportCallIssue
+    _ = when(product.id > 3, product, None).tags  # E: union-attr, reportOptionalMemberAccess
+    number: int = when(product.id > 3, product.id, lambda: product.tags)  # E: assignment, reportAssignmentType
+    fallback(product)  # E: call-overload, reportCallIssue
+    _ = fallback(product, None).tags  # E: union-attr, reportOptionalMemberAccess
+    _ = number
 
 
 class Mobile(ClientProfile):
