@@ -13,7 +13,7 @@ from bff.declare._given import refuse_changes, value_of
 from bff.declare._graph import Node
 from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
-from bff.declare._trace import Trace
+from bff.declare._trace import Trace, current_trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
 from bff.errors import DeclarationError
 
@@ -32,6 +32,7 @@ def optional(value: T, default: T | None = None) -> T:
     """
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
+    _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
     if not depends_on_call(node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
@@ -131,6 +132,10 @@ def when(condition: bool | None, then: Any, otherwise: Any) -> Any:
     """
     node = _undecided_node(condition)
     if node is None:
+        trace = current_trace()
+        inside = trace.writes_within(call_span(), since=-1) if trace else None
+        if trace and inside:
+            raise _undecided(trace, "when", next(iter(_writes_in(inside)), None))
         return _plain(then if condition else otherwise)
     trace = trace_now()
     if without_none(node.type) is not bool:
@@ -228,6 +233,14 @@ def _writes_in(node: Node) -> list[graph.Call]:
     return [call for operand in node.operands for call in _writes_in(operand)]
 
 
+def _refuse_write(trace: Trace, word: str, default: Node, instead: str) -> None:
+    """Refuse a write among the arguments of a word as its default: it is made whether the default is used or not."""
+    inside = trace.writes_within(call_span(), since=-1)
+    if inside is not None and inside in _writes_in(default):
+        what = "the default of `{}` is a write, and is made whether it is used or not"
+        raise trace.fail(what.format(word), f"write {instead}")
+
+
 def _note_writes(trace: Trace, made: Node, blocks: tuple[int | None, ...]) -> None:
     if any(block is not None and trace.writes[block] for block in blocks):
         trace.note_write(made)
@@ -256,6 +269,7 @@ def or_else(value: T | None, default: T) -> T:
     if not isinstance(value, Symbol):
         return default if value is None else value
     node, other = lift(value), value_of(trace_now(), "or_else", default)
+    _refuse_write(trace_now(), "or_else", other, "when(is_none(value), lambda: ..., value)")
     tp = union((without_none(node.type), other.type))
     return cast("T", Symbol(trace_now().add(graph.OrElse, tp, is_absent=other.is_absent, value=node, default=other)))
 

@@ -20,6 +20,10 @@ _PROBLEM = (b"content-type", PROBLEM_MEDIA_TYPE.encode())
 _NO_STORE = (_CACHE_CONTROL, header(UNSTORABLE, personal=False).encode())
 
 
+BODILESS = (204, 205)
+"""Statuses of answers that hold nothing: RFC 9110 sections 15.3.5 and 15.3.6."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """
@@ -65,6 +69,8 @@ def success(
     A partial answer, and that of a write, is not to be kept: it has neither freshness nor an `ETag`.
     """
     headers: Headers = [_JSON]
+    if manner.status in BODILESS:
+        headers, body = [], b""
     if missing:
         headers += [(_PARTIAL, partial_header(missing).encode()), _NO_STORE]
         return Reply(manner.status, _varied(headers, manner), body, tuple(path for path, _ in missing))

@@ -14,7 +14,7 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._scope import RequestScope
 from bff.rest._page import Page, send_reply
 from bff.rest._parameters import is_plain, reader
-from bff.rest._reply import Reply
+from bff.rest._reply import BODILESS, Reply
 
 _SCOPE = "bff.scope"
 
@@ -99,7 +99,7 @@ def page_route(
         declared=endpoint,
         methods=[endpoint.route.method],
         name=endpoint.name,
-        response_model=endpoint.returns,
+        response_model=None if options.get("status_code") in BODILESS else endpoint.returns,
         status_code=options.get("status_code"),
         tags=[*options.get("tags", (page.profile,))],
         summary=options.get("summary"),
