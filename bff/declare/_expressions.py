@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast, overload
 
 from bff._frames import call_span
 from bff.declare import _graph as graph
+from bff.declare._behind import can_fail, depends_on_call, writes_in
 from bff.declare._functions import forgets_return, required
 from bff.declare._given import refuse_changes, value_of
 from bff.declare._graph import Node
@@ -38,26 +39,6 @@ def optional(value: T, default: T | None = None) -> T:
         raise trace.fail(what, "drop it, or put it around the call")
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
     return cast("T", Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)))
-
-
-def depends_on_call(node: Node) -> bool:
-    """Say whether any call stands behind a value."""
-    return isinstance(node, graph.Call) or any(depends_on_call(operand) for operand in node.operands)
-
-
-def can_fail(node: Node) -> bool:
-    """Say whether a call behind a value can make it fail, with no default to stand in for it."""
-    match node:
-        case graph.Call():
-            return True
-        case graph.Optional():
-            return can_fail(node.default)
-        case graph.Fallback():
-            return can_fail(node.branches[-1])
-        case graph.Each() if can_fail(node.items):
-            return True
-        case _:
-            return any(can_fail(operand) for operand in node.operands)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
@@ -135,7 +116,7 @@ def when(condition: bool | None, then: Any, otherwise: Any) -> Any:
         trace = current_trace()
         inside = trace.writes_within(call_span(), since=-1) if trace else None
         if trace and inside:
-            raise _undecided(trace, "when", next(iter(_writes_in(inside)), None))
+            raise _undecided(trace, "when", next(iter(writes_in(inside)), None))
         return _plain(then if condition else otherwise)
     trace = trace_now()
     if without_none(node.type) is not bool:
@@ -191,7 +172,7 @@ def _branches(
     """Return the nodes of branches and the blocks of those that are functions; a write `since` has to be in one."""
     inside = trace.writes_within(call_span(), since=since)
     if inside is not None:
-        raise _undecided(trace, word, next(iter(_writes_in(inside)), None))
+        raise _undecided(trace, word, next(iter(writes_in(inside)), None))
     nodes: list[Node] = []
     blocks: list[int | None] = []
     for branch in given:
@@ -201,7 +182,7 @@ def _branches(
             blocks.append(block)
             continue
         node = lift(branch)
-        write = next((call for call in _writes_in(node) if call.id > since), None)
+        write = next((call for call in writes_in(node) if call.id > since), None)
         if write is not None:
             raise _undecided(trace, word, write)
         nodes.append(node)
@@ -226,17 +207,10 @@ def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) 
     return value_of(trace, word, result, is_lost=forgets_return(branch) and not trace.writes[block])
 
 
-def _writes_in(node: Node) -> list[graph.Call]:
-    """Return the writes whose answers a value is made of, as opposed to calls that these were given to."""
-    if isinstance(node, graph.Call):
-        return [] if node.operation.is_read else [node]
-    return [call for operand in node.operands for call in _writes_in(operand)]
-
-
 def _refuse_write(trace: Trace, word: str, default: Node, instead: str) -> None:
     """Refuse a write among the arguments of a word as its default: it is made whether the default is used or not."""
     inside = trace.writes_within(call_span(), since=-1)
-    if inside is not None and inside in _writes_in(default):
+    if inside is not None and inside in writes_in(default):
         what = "the default of `{}` is a write, and is made whether it is used or not"
         raise trace.fail(what.format(word), f"write {instead}")
 
