@@ -8,12 +8,13 @@ from typing import Any, TypeVar, cast, overload
 
 from bff._frames import call_span
 from bff.declare import _graph as graph
+from bff.declare._behind import can_fail, depends_on_call, writes_in
 from bff.declare._functions import forgets_return, required
 from bff.declare._given import refuse_changes, value_of
 from bff.declare._graph import Node
 from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
-from bff.declare._trace import Trace
+from bff.declare._trace import Trace, current_trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
 from bff.errors import DeclarationError
 
@@ -33,6 +34,7 @@ def optional(value: T, default: T | None = None) -> T:
     """
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
+    _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
     if not depends_on_call(node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
@@ -40,26 +42,6 @@ def optional(value: T, default: T | None = None) -> T:
         return cast("T", Symbol(node))
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
     return cast("T", Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)))
-
-
-def depends_on_call(node: Node) -> bool:
-    """Say whether any call stands behind a value."""
-    return isinstance(node, graph.Call) or any(depends_on_call(operand) for operand in node.operands)
-
-
-def can_fail(node: Node) -> bool:
-    """Say whether a call behind a value can make it fail, with no default to stand in for it."""
-    match node:
-        case graph.Call():
-            return True
-        case graph.Optional():
-            return can_fail(node.default)
-        case graph.Fallback():
-            return can_fail(node.branches[-1])
-        case graph.Each() if can_fail(node.items):
-            return True
-        case _:
-            return any(can_fail(operand) for operand in node.operands)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
@@ -134,6 +116,10 @@ def when(condition: Any, then: Any, otherwise: Any) -> Any:
     """
     node = _undecided_node(condition)
     if node is None:
+        trace = current_trace()
+        inside = trace.writes_within(call_span(), since=-1) if trace else None
+        if trace and inside:
+            raise _undecided(trace, "when", next(iter(writes_in(inside)), None))
         return _plain(then if condition else otherwise)
     trace = trace_now()
     if without_none(node.type) is not bool:
@@ -189,7 +175,7 @@ def _branches(
     """Return the nodes of branches and the blocks of those that are functions; a write `since` has to be in one."""
     inside = trace.writes_within(call_span(), since=since)
     if inside is not None:
-        raise _undecided(trace, word, next(iter(_writes_in(inside)), None))
+        raise _undecided(trace, word, next(iter(writes_in(inside)), None))
     nodes: list[Node] = []
     blocks: list[int | None] = []
     for branch in given:
@@ -199,7 +185,7 @@ def _branches(
             blocks.append(block)
             continue
         node = lift(branch)
-        write = next((call for call in _writes_in(node) if call.id > since), None)
+        write = next((call for call in writes_in(node) if call.id > since), None)
         if write is not None:
             raise _undecided(trace, word, write)
         nodes.append(node)
@@ -224,11 +210,12 @@ def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) 
     return value_of(trace, word, result, is_lost=forgets_return(branch) and not trace.writes[block])
 
 
-def _writes_in(node: Node) -> list[graph.Call]:
-    """Return the writes whose answers a value is made of, as opposed to calls that these were given to."""
-    if isinstance(node, graph.Call):
-        return [] if node.operation.is_read else [node]
-    return [call for operand in node.operands for call in _writes_in(operand)]
+def _refuse_write(trace: Trace, word: str, default: Node, instead: str) -> None:
+    """Refuse a write among the arguments of a word as its default: it is made whether the default is used or not."""
+    inside = trace.writes_within(call_span(), since=-1)
+    if inside is not None and inside in writes_in(default):
+        what = "the default of `{}` is a write, and is made whether it is used or not"
+        raise trace.fail(what.format(word), f"write {instead}")
 
 
 def _note_writes(trace: Trace, made: Node, blocks: tuple[int | None, ...]) -> None:
@@ -259,6 +246,7 @@ def or_else(value: T | None, default: T) -> T:
     if not isinstance(value, Symbol):
         return default if value is None else value
     node, other = lift(value), value_of(trace_now(), "or_else", default)
+    _refuse_write(trace_now(), "or_else", other, "when(is_none(value), lambda: ..., value)")
     tp = union((without_none(node.type), other.type))
     return cast("T", Symbol(trace_now().add(graph.OrElse, tp, is_absent=other.is_absent, value=node, default=other)))
 

@@ -150,7 +150,7 @@ class Page:
         return made
 
     def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
-        if reply.status != HTTPStatus.NOT_MODIFIED:
+        if reply.status not in (HTTPStatus.NOT_MODIFIED, HTTPStatus.NO_CONTENT):
             headers.append((b"content-length", b"%d" % len(reply.body)))
         headers.append((b"x-request-id", scope.request_id.encode()))
         if self.expose:

@@ -22,6 +22,10 @@ _PROBLEM = (b"content-type", PROBLEM_MEDIA_TYPE.encode())
 _NO_STORE = (_CACHE_CONTROL, header(UNSTORABLE, personal=False).encode())
 
 
+BODILESS = (204, 205)
+"""Statuses of answers that hold nothing: RFC 9110 sections 15.3.5 and 15.3.6."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """
@@ -71,6 +75,8 @@ def success(
     whole lengths of lists that were cut, by path.
     """
     headers: Headers = [_JSON]
+    if manner.status in BODILESS:
+        headers, body = [], b""
     if cuts:
         headers.append((_TRUNCATED, truncated_header(cuts).encode()))
     if missing:

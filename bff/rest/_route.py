@@ -24,7 +24,7 @@ from bff.rest._choice import Choice
 from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
 from bff.rest._parameters import is_plain, reader
-from bff.rest._reply import Reply, with_vary
+from bff.rest._reply import BODILESS, Reply, with_vary
 
 _SCOPE = "bff.scope"
 _BODY = "bff.body"
@@ -169,11 +169,12 @@ def _options(endpoint: Endpoint, *, is_shared: bool) -> dict[str, Any]:
         return f"{endpoint.profile.name}_{name}" if is_shared else name
 
     options = endpoint.route.options
+    is_bodiless = options.get("status_code") in BODILESS
     return {
         "generate_unique_id_function": named,
         "methods": [endpoint.route.method],
         "name": endpoint.name,
-        "response_model": style_of(endpoint.profile).documented(endpoint.returns),
+        "response_model": None if is_bodiless else style_of(endpoint.profile).documented(endpoint.returns),
         "status_code": options.get("status_code"),
         "tags": [*options.get("tags", (endpoint.profile.name,))],
         "summary": options.get("summary"),

@@ -242,6 +242,20 @@ class Page(ClientProfile):
         when(product.id > 3, lambda: Store.create(NewProduct(name="x")), None)
         return when(product.id > 3, created.name, product.name)
 
+    @endpoint.post("/decided")
+    def writes_that_are_decided_on(self, name: str) -> list[str]:
+        first = Store.create(NewProduct(name=name))
+        return [
+            when(
+                first.id > 3,
+                lambda: Store.create(NewProduct(name=first.name)).name,
+                first.name,
+            ),
+            when(Store.create(NewProduct(name=name)).id > 3, "large", "small"),
+            fallback(lambda: Store.product(first.id).name, lambda: first.name),
+            optional(Store.create(NewProduct(name=name)).name, default=first.name),
+        ]
+
     @endpoint.get("/dataclass")
     def a_dataclass_as_contract(self) -> int:
         return Store.stock(7).available + 1
