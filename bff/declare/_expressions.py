@@ -23,16 +23,17 @@ def optional(value: T, default: T | None = None) -> T:
     """
     trace = trace_now()
     node, other = lift(value), lift(default)
-    if not depends_on_call(node):
+    if not depends_on_call(trace, node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
     return cast("T", Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)))
 
 
-def depends_on_call(node: Node) -> bool:
-    """Say whether any call stands behind a value."""
-    return isinstance(node, graph.Call) or any(depends_on_call(operand) for operand in node.operands)
+def depends_on_call(trace: Trace, node: Node) -> bool:
+    """Say whether any call stands behind a value, or is made in a branch or a loop that gives it."""
+    is_call = isinstance(node, graph.Call) or node.id in trace.fences
+    return is_call or any(depends_on_call(trace, operand) for operand in node.operands)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
@@ -121,8 +122,8 @@ def fallback(*alternatives: Any) -> Any:
     if len(alternatives) < 2:  # noqa: PLR2004 - one to fall back from, one to fall back on
         raise trace.fail("`fallback` of one value falls back on nothing", "give it what to take instead, too")
     branches, blocks = _branches(trace, "fallback", alternatives, since=-1)
-    for branch in branches[:-1]:
-        if not depends_on_call(branch):
+    for branch, block in zip(branches[:-1], blocks, strict=False):
+        if not depends_on_call(trace, branch) and not (block is not None and trace.writes[block]):
             what = "`fallback` never comes to what stands after a value that depends on no call"
             raise trace.fail(what, "put what cannot fail last")
     tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)

@@ -77,8 +77,15 @@ class Outlook:
                 yield from self._once(node.condition, loop)
             case Loop():
                 yield from (part for part in self._once(node.body.result, node.number) if loop not in scope(part))
+                if not self._takes_steps(node.body.result, node.number):
+                    yield from self._once(node.items, loop)
             case _:
                 pass
+
+    def _takes_steps(self, node: Value | Block, loop: int) -> bool:
+        """Say whether something is asked for every item."""
+        is_step = isinstance(node, Read | First | Choice) and can_fail(node) and loop in scope(node)
+        return is_step or any(self._takes_steps(part, loop) for part in parts(node))
 
     def is_caught(self, node: Value) -> bool:
         """Say whether an `optional` in the same function stands around every use of what writes."""
