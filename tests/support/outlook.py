@@ -17,7 +17,7 @@ class Outlook:
     def __init__(self, page: Page) -> None:
         self._order: dict[Value, int] = {}
         self._uses: dict[Value, list[tuple[Value, int]]] = {}
-        self._loops: dict[int, Loop] = {}
+        self._begun: dict[int, int] = {}
         self._lines(page.lines)
         for node in page.fields:
             self._visit(node)
@@ -31,7 +31,7 @@ class Outlook:
         if node in self._order:
             return
         if isinstance(node, Loop):
-            self._loops[node.number] = node
+            self._begun[node.number] = len(self._order)
         self._uses[node] = []
         how = CAUGHT if isinstance(node, Maybe) else GIVEN if isinstance(node, Read | Write) else PLAIN
         for number, part in enumerate(parts(node)):
@@ -58,9 +58,9 @@ class Outlook:
         return isinstance(node, Read | Write) or any(map(self._has_call, parts(node)))
 
     def once(self, loop: Loop) -> Iterator[Value]:
-        """Yield what is made once for a loop, whatever its items are."""
-        if not loop.is_sequential:
-            yield from self._once(loop.body.result, loop.number)
+        """Yield what is made once for a loop, whatever its items are: in one that writes, what was there before it."""
+        parts = self._once(loop.body.result, loop.number)
+        yield from (part for part in parts if not loop.is_sequential or self._order[part] < self._begun[loop.number])
 
     def _once(self, node: Value | Block, loop: int) -> Iterator[Value]:
         if isinstance(node, Block):
