@@ -245,7 +245,9 @@ class _Scheduler:
         fences = joined(self._settled(write) for write in self._writes.fences(call))
         if call.operation.is_read:
             return joined([given, fences])
-        above = [(self._needs[node.id], succeeds) for node, succeeds in self._writes.above(call) if node.id in self._needs]
+        above = [
+            (self._needs[node.id], succeeds) for node, succeeds in self._writes.above(call) if node.id in self._needs
+        ]
         return joined([given, fences, *(needs if succeeds else Needs(soft=needs.settled) for needs, succeeds in above)])
 
     def _settled(self, write: Node) -> Needs:

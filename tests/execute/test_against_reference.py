@@ -20,7 +20,7 @@ from tests.support.virtual import run
 
 CASES = int(os.environ.get("BFF_REFERENCE_CASES", "1500"))
 
-OPERATIONS = ("number", "entries", "part", "parts", *WRITES)
+OPERATIONS = ("number", "flag", "entries", "part", "parts", *WRITES)
 FAILURES = st.dictionaries(
     st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 3)),
     st.tuples(st.integers(0, 3), st.sampled_from((500, 404))),
@@ -83,7 +83,7 @@ class Wire(httpx.AsyncBaseTransport):
         if operation == "parts":
             there = [key for key in reversed(arguments) if world.status(("part", 0, key)) == 200]
             return httpx.Response(200, json=[self._part(key) for key in there])
-        return httpx.Response(200, json={"value": world.number(call), "flag": world.flag(call)})
+        return httpx.Response(200, json={"value": world.answer(call)})
 
     def _part(self, key: int) -> dict[str, int]:
         return {"key": key, "value": self.world.number(("part", 0, key))}
@@ -178,5 +178,26 @@ def test_a_plan_does_what_the_interpreter_does(
         return
     assert (200, answer) == (reply.status, reply.json())
     assert (reference.calls, expected_keys, expected_numbers) == (single, keys, batches)
-    told_partial = {path.split(";")[0].split(".")[0] for path in reply.headers.get("bff-partial", "").split(", ") if path}
+    told_partial = {
+        path.split(";")[0].split(".")[0] for path in reply.headers.get("bff-partial", "").split(", ") if path
+    }
     assert partial == told_partial
+
+
+@CHECKED
+@given(page=pages(can_write=True), failing=FAILURES, delays=DELAYS, leave=st.integers(0, 150))
+def test_a_client_that_leaves_stops_reads_but_no_sequence_of_writes(
+    page: Page, failing: dict[tuple[str, int], tuple[int, int]], delays: list[float], leave: int
+) -> None:
+    world = World(failing)
+    reference, *_ = interpreted(page, world)
+    wire = Wire(world, delays)
+    left = leave / 100 + 0.005
+    reply = asked(page, wire, leave=left)
+    sent, single, *_ = told(wire)
+    if reply is None and not (sent and sent[0].at < 1000.0 + left):
+        assert all(call.at < 1000.0 + left for call in wire.seen)
+        assert [] == sent
+    else:
+        assert reference.sent == [(call.operation, call.name, call.arguments[0]) for call in sent]
+    assert single <= reference.calls

@@ -2,7 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tests.support.pages import Block, Choice, First, Item, Loop, Maybe, Page, Read, Sum, Value, Write, can_fail, parts, scope, writes
+from tests.support.pages import (
+    Block,
+    Choice,
+    First,
+    Item,
+    Loop,
+    Maybe,
+    Page,
+    Read,
+    Sum,
+    Value,
+    Write,
+    can_fail,
+    parts,
+    scope,
+    writes,
+)
 
 PLAIN, CAUGHT, GIVEN, ANSWER = -1, -2, -3, -4
 """How a value is used: as a part, in an `optional`, by a call, in the answer; else as the branch of that number."""

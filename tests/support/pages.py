@@ -11,7 +11,10 @@ from bff import ClientProfile, Shape, Upstream, call, each, endpoint, fallback, 
 
 class Number(BaseModel):
     value: int
-    flag: bool | None
+
+
+class Flag(BaseModel):
+    value: bool | None
 
 
 class Entry(BaseModel):
@@ -28,6 +31,9 @@ class Source(Upstream):
 
     @call.get("/number/{name}")
     def number(self, name: int, a: int) -> Number: ...
+
+    @call.get("/flag/{name}")
+    def flag(self, name: int, a: int) -> Flag: ...
 
     @call.get("/entries/{name}")
     def entries(self, name: int, a: int) -> list[Entry]: ...
@@ -51,7 +57,7 @@ WRITES = ("create", "change")
 @dataclass(frozen=True)
 class Read:
     """
-    A call of `number`, `entries` or `part`; equal ones are one call.
+    A call of `number`, `flag`, `entries` or `part`; equal ones are one call.
 
     `after` numbers the line above it that writes, so that what stands below is not equal to what stands above it;
     `pins` are the writing loops around it, in which every call belongs to its item.
@@ -209,6 +215,8 @@ def written(node: Value, known: Written) -> Any:
             return Source.entries(node.name, a=written(node.argument, known))
         case Read("part"):
             return Source.part(written(node.argument, known)).value
+        case Read("flag"):
+            return Source.flag(node.name, a=written(node.argument, known)).value
         case Read():
             return Source.number(node.name, a=written(node.argument, known)).value
         case Write("create"):
@@ -233,9 +241,12 @@ def written(node: Value, known: Written) -> Any:
 
 
 def condition(node: Value, known: Written) -> Any:
-    if isinstance(node, Read) and node.operation == "number":
-        return Source.number(node.name, a=written(node.argument, known)).flag
-    return written(node, known) > LIMIT
+    """Write down what a choice depends on: a flag, which may be `None`, or whether a number is large."""
+    return written(node, known) if is_flag(node) else written(node, known) > LIMIT
+
+
+def is_flag(node: Value) -> bool:
+    return isinstance(node, Read) and node.operation == "flag"
 
 
 LIMIT = 5

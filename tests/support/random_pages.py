@@ -85,6 +85,8 @@ class Author:
                 line = self.maybe_caught(self.branching())
             case _:
                 line = self.maybe_caught(self.loop(is_sequential=True))
+        if line in self.visible:
+            return []
         if writes(line):
             self.after = self.number()
         if isinstance(line, Maybe) and writes(line):
@@ -125,7 +127,7 @@ class Author:
             self.visible.append(lines[-1])
         result = self.value(2)
         self.visible, self.after = visible, after
-        return Block(tuple(lines), result)
+        return written_down(lines, result)
 
     def loop(self, *, is_sequential: bool, depth: int = 2) -> Loop:
         self.budget -= 2
@@ -139,7 +141,7 @@ class Author:
         elif depth > 1 and self.draw(st.booleans()):
             lines = self.lines(self.draw(st.integers(0, 1)), can_write=False)
             inner = self.loop(is_sequential=False, depth=1)
-            body, depth = Block(tuple(lines), self.maybe_caught(inner)), 2
+            body = written_down(lines, self.maybe_caught(inner))
             self.visible, self.after, self.pins = visible, after, pins
             return Loop(number, items, body, is_sequential=False, depth=2)
         else:
@@ -154,8 +156,8 @@ class Author:
 
     def symbolic(self, depth: int) -> Value:
         """Return a value that is not known before there is a request."""
-        node = self.value(depth)
-        return self.read("number", 1) if isinstance(node, int) else node
+        node = self.value(depth) if self.draw(st.booleans()) else 0
+        return self.read("flag", 1) if isinstance(node, int) else node
 
     def plain(self, depth: int) -> Value:
         """Return what may stand in a branch as a value."""
@@ -197,6 +199,20 @@ class Author:
 
 def _is_list(node: Value) -> bool:
     return isinstance(node, Loop) or (isinstance(node, Maybe) and isinstance(node.value, Loop))
+
+
+def written_down(lines: Sequence[Value], result: Value) -> Block:
+    """Return a function; one that does not write has no lines that nobody uses: they say nothing."""
+    does_write = any(map(writes, lines))
+    return Block(tuple(line for line in lines if does_write or holds(result, line)), result)
+
+
+def holds(node: Value | Block, part: Value) -> bool:
+    return (
+        node == part
+        or any(holds(each, part) for each in parts(node))
+        or (isinstance(node, Block) and holds(node.result, part))
+    )
 
 
 def is_written(node: Value | Block) -> bool:

@@ -6,7 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from tests.support.outlook import NOTHING, SUCCESS, Outlook
-from tests.support.pages import LIMIT, Block, Choice, First, Item, Loop, Maybe, Page, Read, Sum, Value, Write, scope
+from tests.support.pages import (
+    LIMIT,
+    Block,
+    Choice,
+    First,
+    Item,
+    Loop,
+    Maybe,
+    Page,
+    Read,
+    Sum,
+    Value,
+    Write,
+    is_flag,
+    scope,
+)
 
 Identity: TypeAlias = tuple[str, int, int]
 """A call: its operation, its name, and its argument."""
@@ -51,6 +66,15 @@ class World:
     def number(self, call: Identity) -> int:
         operation, name, argument = call
         return (len(operation) + 3 * name + 7 * argument) % 10
+
+    def answer(self, call: Identity) -> int | bool | None | list[int]:
+        match call[0]:
+            case "entries":
+                return self.keys(call)
+            case "flag":
+                return self.flag(call)
+            case _:
+                return self.number(call)
 
     def flag(self, call: Identity) -> bool | None:
         return (True, False, None)[self.number(call) % 3]
@@ -164,10 +188,8 @@ class Reference:
                 raise AssertionError(node)
 
     def _condition(self, node: Value, known: Known) -> bool | None:
-        if isinstance(node, Read) and node.operation == "number":
-            self._value(node, known)
-            return self.world.flag(("number", node.name, self._value(node.argument, known)))
-        return self._value(node, known) > LIMIT
+        value = self._value(node, known)
+        return value if is_flag(node) else value > LIMIT
 
     def _loop(self, node: Loop, known: Known) -> list[Any]:
         items = self._outcome(node.items, known)
@@ -199,7 +221,7 @@ class Reference:
             status = self.world.status(call)
             status = 404 if is_batched and status != 200 else status
         if status == 200:
-            return Outcome(self.world.keys(call) if call[0] == "entries" else self.world.number(call))
+            return Outcome(self.world.answer(call))
         passes = status == 404 and self.outlook.is_own(node) or status == 409 and isinstance(node, Write)
         reason = Reason(status if passes else 502, "not-found" if status == 404 else "status")
         self.reasons.add(reason)
