@@ -32,9 +32,9 @@ class Trace:
     `problems` are all that were found, raised or not; `default_place` is where one belongs that no line of the user's
     is running for. A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the
     block around each block, `blocks_of` those in whose text each node stands, `writes` the nodes of each block that
-    write, in order, and `fences` the node that writes above each of those. `last_write` is the id of the last one above what is being traced, -1 without any; `pinned` are the items of the
-    loops that go on one item after another: in them every call belongs to its item. An endpoint that `is_read` may
-    not write.
+    write, in order, and `fences` the node that writes above each of those. `last_write` is the id of the last one above
+    what is being traced, -1 without any; `pinned` are the items of the loops that go on one item after another: in them
+    every call belongs to its item. An endpoint that `is_read` may not write.
     """
 
     where: str

@@ -42,7 +42,7 @@ class Writes:
             number = self._order.fences[number]
 
     def is_caught(self, node: Node) -> bool:
-        """Say whether the failure of a node that writes stays inside an `optional` that its own block puts around it."""
+        """Say whether the failure of a node that writes stays inside an `optional` that its block puts around it."""
         users = self._users[node.id]
         return bool(users) and node is not self._traced.answer and all(self._catches(user, node) for user in users)
 

@@ -4,7 +4,9 @@ import asyncio
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,6 +21,7 @@ from tests.support.shop import Reply, get
 from tests.support.virtual import run
 
 CASES = int(os.environ.get("BFF_REFERENCE_CASES", "1500"))
+"""How many pages are tried; more than these few are worth a night of their own."""
 
 OPERATIONS = ("number", "flag", "entries", "part", "parts", *WRITES)
 FAILURES = st.dictionaries(
@@ -57,12 +60,9 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         _, operation, *rest = request.url.path.split("/")
         query = request.url.params
-        if operation == "part":
-            name, arguments = 0, (int(rest[0]),)
-        elif operation == "parts":
-            name, arguments = 0, tuple(map(int, query.get_list("keys")))
-        else:
-            name, arguments = int(rest[0]), (int(query["a"]),)
+        name = 0 if operation in {"part", "parts"} else int(rest[0])
+        given = {"part": rest, "parts": query.get_list("keys")}.get(operation) or [query["a"]]
+        arguments = tuple(map(int, given))
         self.events += 1
         call = Seen(operation, name, arguments, self.events, asyncio.get_running_loop().time())
         self.seen.append(call)
@@ -94,8 +94,9 @@ def asked(page: Page, wire: Wire, *, leave: float | None = None) -> Reply | None
 
     async def main() -> Reply | None:
         source = {"transport": wire, "retry": None, "breaker": None, "bulkhead": None, "timeout": None}
-        profile = profile_of(page)
-        app = BFF(profile, upstreams={Source: source}, observers=())
+        # The text is that of the same few functions for every page, and takes most of the time to read.
+        with patch("bff.declare._tracing.source_problems", lambda *_: []):
+            app = BFF(profile_of(page), upstreams={Source: source}, observers=())
         reply = await get(app, "/", method=method, leave=leave)
         assert [] == [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         return reply
@@ -121,7 +122,7 @@ def told(wire: Wire) -> tuple[list[Seen], Counter[tuple[Identity, int]], Counter
     Reads are single calls, keys that were asked for in batches, and batches. No read is under way during a write.
     """
     sent = [call for call in wire.seen if call.is_write]
-    for before, after in zip(sent, sent[1:], strict=False):
+    for before, after in pairwise(sent):
         assert 0 < before.ended < after.begun, "writes come one after another"
     single, keys, batches = Counter[tuple[Identity, int]](), Counter[tuple[int, int]](), Counter[int]()
     for call in (call for call in wire.seen if not call.is_write):
@@ -184,7 +185,7 @@ def test_a_plan_does_what_the_interpreter_does(
     assert partial == told_partial
 
 
-@CHECKED
+@settings(CHECKED, max_examples=CASES // 3)
 @given(page=pages(can_write=True), failing=FAILURES, delays=DELAYS, leave=st.integers(0, 150))
 def test_a_client_that_leaves_stops_reads_but_no_sequence_of_writes(
     page: Page, failing: dict[tuple[str, int], tuple[int, int]], delays: list[float], leave: int

@@ -1,8 +1,8 @@
 """Random pages as data, and how a user would write them down."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from pydantic import BaseModel
 
@@ -145,7 +145,7 @@ class Page:
     fields: tuple[Value, ...]
 
 
-def parts(node: Value) -> Iterator[Value | Block]:
+def parts(node: Value | Block) -> Iterator[Value | Block]:
     """Yield what a value is made of, in the order of the text."""
     match node:
         case Read() | Write():
@@ -206,29 +206,18 @@ Written: TypeAlias = Mapping[Value, Any]
 
 def written(node: Value, known: Written) -> Any:
     """Write a value down as a user would; `known` are the lines above it."""
-    if node in known and not isinstance(node, int):
+    if isinstance(node, int):
+        return node
+    if node in known:
         return known[node]
     match node:
-        case int():
-            return node
-        case Read("entries"):
-            return Source.entries(node.name, a=written(node.argument, known))
-        case Read("part"):
-            return Source.part(written(node.argument, known)).value
-        case Read("flag"):
-            return Source.flag(node.name, a=written(node.argument, known)).value
-        case Read():
-            return Source.number(node.name, a=written(node.argument, known)).value
-        case Write("create"):
-            return Source.create(node.name, a=written(node.argument, known)).value
-        case Write():
-            return Source.change(node.name, a=written(node.argument, known)).value
+        case Read() | Write():
+            return called(node, written(node.argument, known))
         case Sum():
             return written(node.left, known) + written(node.right, known)
-        case Maybe(Loop() as loop):
-            return optional(written(loop, known), default=[])
         case Maybe():
-            return optional(written(node.value, known), default=node.default)
+            default: Any = [] if isinstance(node.value, Loop) else node.default
+            return optional(written(node.value, known), default=default)
         case Choice():
             return when(condition(node.condition, known), *(branch(part, known) for part in node.branches))
         case First():
@@ -238,6 +227,12 @@ def written(node: Value, known: Written) -> Any:
             return each(items, lambda item: returned(node.body, {**known, Item(node.number): item.key}))
         case Item():  # pragma: no cover - an item is always known where it stands
             raise AssertionError(node)
+
+
+def called(node: Read | Write, argument: Any) -> Any:
+    operation = getattr(Source, node.operation)
+    made = operation(argument) if node.operation == "part" else operation(node.name, a=argument)
+    return made if node.operation == "entries" else made.value
 
 
 def condition(node: Value, known: Written) -> Any:
@@ -287,14 +282,14 @@ def profile_of(page: Page) -> type[ClientProfile]:
             _note(line, known)
         return answer(**{name: written(field, known) for name, field in zip(names, page.fields, strict=True)})
 
-    method: Callable[..., Any] = endpoint.post if any(map(writes, page.lines)) else endpoint.get
+    method = endpoint.post if any(map(writes, page.lines)) else endpoint.get
 
     class Random(ClientProfile):
         deadline = 1000.0
 
         @method("/")
         def page(self) -> answer:  # type: ignore[valid-type]
-            return body()
+            return cast("answer", body())  # type: ignore[valid-type]
 
     return Random
 
