@@ -113,13 +113,11 @@ class _Claims:
         if node is self.traced.answer or node is self.write:
             return SUCCESS
         if not users:
-            return NOTHING if isinstance(node, graph.Optional) and not self._writes(node) else SUCCESS
-        return max(self._through(user, node) for user in users)
-
-    def _writes(self, node: Node) -> bool:
-        """Say whether a value is made of what writes, so that it is worked out whoever uses it."""
-        is_write = node.id in self.traced.order.fences
-        return is_write or (not isinstance(node, graph.Call) and any(map(self._writes, node.operands)))
+            return NOTHING if isinstance(node, graph.Optional) else SUCCESS
+        claim = max(self._through(user, node) for user in users)
+        # What writes is run even where only an `optional` that nobody uses stands around it.
+        is_run = node.id in self.traced.order.fences and bool(self.around & self.traced.order.blocks_of[node.id])
+        return max(claim, OVER) if is_run else claim
 
     def _through(self, user: Node, node: Node) -> int:
         """Return what is asked of a value for the sake of one that uses it."""

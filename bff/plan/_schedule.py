@@ -1,6 +1,6 @@
 """Work out which steps a request takes, what each waits for, and which of them the answer cannot do without."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -257,7 +257,7 @@ class _Scheduler:
 
     def _block(self, block: int | None, value: Node) -> Needs:
         """Return what a block needs: its value, and every write in it."""
-        writes = [] if block is None else self._writes.in_block(block)
+        writes: Sequence[Node] = () if block is None else self._writes.in_block(block)
         return joined([self._needs[value.id], *map(self._settled, writes)])
 
     def _branching(self, node: graph.When | graph.Fallback) -> Needs:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bff import BFF
+from bff.errors import Problem
 from tests.support.outlook import Outlook
 from tests.support.pages import WRITES, Page, Source, profile_of, writes
 from tests.support.random_pages import pages
@@ -89,13 +90,17 @@ class Wire(httpx.AsyncBaseTransport):
         return {"key": key, "value": self.world.number(("part", 0, key))}
 
 
+def nothing(*_: object) -> list[Problem]:
+    return []
+
+
 def asked(page: Page, wire: Wire, *, leave: float | None = None) -> Reply | None:
     method = "POST" if any(map(writes, page.lines)) else "GET"
 
     async def main() -> Reply | None:
         source = {"transport": wire, "retry": None, "breaker": None, "bulkhead": None, "timeout": None}
         # The text is that of the same few functions for every page, and takes most of the time to read.
-        with patch("bff.declare._tracing.source_problems", lambda *_: []):
+        with patch("bff.declare._tracing.source_problems", nothing):
             app = BFF(profile_of(page), upstreams={Source: source}, observers=())
         reply = await get(app, "/", method=method, leave=leave)
         assert [] == [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

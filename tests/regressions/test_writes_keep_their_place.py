@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -60,11 +59,11 @@ def asked(body: Callable[[], int], *, failing: str = "", slow: str = "") -> tupl
     return reply, events
 
 
-def read(name: str) -> Any:
+def read(name: str) -> int:
     return Journal.read(name).value
 
 
-def write(name: str) -> Any:
+def write(name: str) -> int:
     return Journal.write(name).value
 
 

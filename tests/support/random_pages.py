@@ -108,8 +108,9 @@ class Author:
         other: Value | Block = self.body(can_write=True) if self.draw(st.booleans()) else self.plain(1)
         if self.draw(st.booleans()):
             condition = self.symbolic(1)
-            both = (self.writing_body(), other)
-            return Choice(condition, both if self.draw(st.booleans()) or isinstance(other, Block) else both[::-1])
+            body = self.writing_body()
+            is_first = isinstance(other, Block) or self.draw(st.booleans())
+            return Choice(condition, (body, other) if is_first else (other, body))
         if isinstance(other, Block) or not can_fail(other):
             return First((self.writing_body(), other))
         return First((other, self.writing_body()))

@@ -184,11 +184,13 @@ class Reference:
         return self._block(node.branches[number], known.new_child(), (node, number))
 
     def _first(self, node: First, known: Known) -> Any:
-        for number, branch in enumerate(node.branches):
+        *others, last = enumerate(node.branches)
+        for number, branch in others:
             made = self._outcome(branch, known.new_child(), (node, number))
             if not made.failure:
-                break
-        return self._taken(made)
+                return self._taken(made)
+        number, branch = last
+        return self._block(branch, known.new_child(), (node, number))
 
     def _condition(self, node: Value, known: Known) -> bool:
         value = self._value(node, known)
