@@ -2,11 +2,13 @@
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
+from bff.declare._trace import Trace
 
 
-def depends_on_call(node: Node) -> bool:
-    """Say whether any call stands behind a value."""
-    return isinstance(node, graph.Call) or any(depends_on_call(operand) for operand in node.operands)
+def depends_on_call(trace: Trace, node: Node) -> bool:
+    """Say whether any call stands behind a value, or is made in a branch or a loop that gives it."""
+    is_call = isinstance(node, graph.Call) or node.id in trace.fences
+    return is_call or any(depends_on_call(trace, operand) for operand in node.operands)
 
 
 def can_fail(node: Node) -> bool:

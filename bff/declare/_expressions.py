@@ -35,7 +35,7 @@ def optional(value: T, default: T | None = None) -> T:
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
     _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
-    if not depends_on_call(node):
+    if not depends_on_call(trace, node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
     if trace.is_whole:
@@ -154,10 +154,12 @@ def fallback(*alternatives: Any) -> Any:
         raise trace.fail("`fallback` of one value falls back on nothing", "give it what to take instead, too")
     branches, blocks = _branches(trace, "fallback", alternatives, since=-1)
     for number, branch in enumerate(branches[:-1]):
-        if not depends_on_call(branch):
+        block = blocks[number]
+        is_writing = block is not None and bool(trace.writes[block])
+        if not is_writing and not depends_on_call(trace, branch):
             what = "`fallback` never comes to what stands after a value that depends on no call"
             raise trace.fail(what, "put what cannot fail last")
-        if not can_fail(branch):
+        if not is_writing and not can_fail(branch):
             what = "`fallback` never comes to what stands after an `optional`, which has a default of its own"
             raise trace.fail(what, "drop the `optional`, or put it last")
         if branch in branches[number + 1 :]:

@@ -36,10 +36,10 @@ class Trace:
     no doing without what is optional.
 
     A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the block around
-    each block, `block_of` that of each node, `writes` the nodes of each block that write, in order. `last_write` is
-    the id of the last one above what is being traced, -1 without any; `open` are the items of the loops that are being
-    traced, `pinned` those of the loops that go on one item after another: in them every call belongs to its item. An
-    endpoint that `is_read` may not write.
+    each block, `blocks_of` those in whose text each node stands, `writes` the nodes of each block that write, in
+    order, and `fences` the node that writes above each of those. `last_write` is the id of the last one above what is
+    being traced, -1 without any; `open` are the items of the loops that are being traced, `pinned` those of the loops
+    that go on one item after another: in them every call belongs to its item. An endpoint that `is_read` may not write.
     """
 
     where: str
@@ -52,7 +52,8 @@ class Trace:
     keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     parents: list[int] = field(default_factory=lambda: [-1])
     writes: list[list[int]] = field(default_factory=lambda: [[]])
-    block_of: list[int] = field(default_factory=list[int])
+    blocks_of: list[frozenset[int]] = field(default_factory=list[frozenset[int]])
+    fences: dict[int, int] = field(default_factory=dict[int, int])
     last_write: int = -1
     open: frozenset[int] = frozenset()
     pinned: frozenset[int] = frozenset()
@@ -67,6 +68,7 @@ class Trace:
         key = (kind, pinned, *(_identity(value) for value in payload.values()))
         known = None if is_new else self._known.get(key)
         if known is not None:
+            self.blocks_of[known.id] |= {self._block}
             return cast("N", known)
         number = len(self.nodes)
         scope = _scope(kind, number, payload) | pinned
@@ -74,7 +76,7 @@ class Trace:
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         self.nodes.append(node)
         self.keys.append(key)
-        self.block_of.append(self._block)
+        self.blocks_of.append(frozenset({self._block}))
         self._known[key] = node
         return node
 
@@ -87,6 +89,7 @@ class Trace:
     def note_write(self, node: Node) -> None:
         """Take a node that writes into the order of its block: what is traced from now on comes after it."""
         self.writes[self._block].append(node.id)
+        self.fences[node.id] = self.last_write
         self.last_write = node.id
 
     def writes_within(self, span: tuple[str, int, int], *, since: int) -> Node | None:
@@ -114,8 +117,10 @@ class Trace:
 
     def rewind(self, mark: Mark) -> None:
         """Forget everything after `mark`."""
-        del self.nodes[mark.nodes :], self.keys[mark.nodes :], self.block_of[mark.nodes :]
+        del self.nodes[mark.nodes :], self.keys[mark.nodes :], self.blocks_of[mark.nodes :]
         del self.parents[mark.blocks :], self.writes[mark.blocks :], self.problems[mark.problems :]
+        self.blocks_of = [frozenset(block for block in each if block < mark.blocks) for each in self.blocks_of]
+        self.fences = {fence: above for fence, above in self.fences.items() if fence < mark.nodes}
         self.last_write = mark.last_write
         self._known = {key: node for key, node in self._known.items() if node.id < mark.nodes}
 

@@ -33,18 +33,20 @@ class Order:
     """
     The order in which an endpoint is written, block by block; block 0 is the endpoint itself.
 
-    `parents` has the block around each block, `block_of` that of each node, `writes` the ids of the nodes of each
-    block that write.
+    `parents` has the block around each block, `blocks_of` those in whose text each node stands, `writes` the ids of the
+    nodes of each block that write, and `fences` the one above each of those, -1 where there is none.
     """
 
     parents: tuple[int, ...]
-    block_of: tuple[int, ...]
+    blocks_of: tuple[frozenset[int], ...]
     writes: tuple[tuple[int, ...], ...]
+    fences: Mapping[int, int]
 
     @classmethod
     def of(cls, written: Trace) -> "Order":
         """Return the order of what a trace has written down."""
-        return cls(tuple(written.parents), tuple(written.block_of), tuple(map(tuple, written.writes)))
+        writes = tuple(map(tuple, written.writes))
+        return cls(tuple(written.parents), tuple(written.blocks_of), writes, {**written.fences})
 
     def around(self, block: int) -> Iterator[int]:
         """Yield a block and those around it, the innermost first."""

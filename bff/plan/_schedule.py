@@ -243,13 +243,13 @@ class _Scheduler:
     def _call(self, call: graph.Call) -> Needs:
         """Return what a call waits for: what it is given, and what the order of reads and writes asks for."""
         given = joined(self._needs[argument.id] for argument in call.arguments)
-        if not call.operation.is_read:
-            above = (node for node in self._writes.above(call) if node.id in self._needs)
-            return joined([given, *(self._needs[node.id] for node in above)])
-        if call.after < 0:
-            return given
-        write = self._traced.nodes[call.after]
-        return joined([given, self._settled(write)])
+        fences = joined(self._settled(write) for write in self._writes.fences(call))
+        if call.operation.is_read:
+            return joined([given, fences])
+        above = [
+            (self._needs[node.id], succeeds) for node, succeeds in self._writes.above(call) if node.id in self._needs
+        ]
+        return joined([given, fences, *(needs if succeeds else Needs(soft=needs.settled) for needs, succeeds in above)])
 
     def _settled(self, write: Node) -> Needs:
         """Return the need of a write that has to be over, and to have succeeded unless it is optional."""

@@ -129,7 +129,12 @@ class Reply:
 
 
 async def get(
-    app: Any, path: str, *, headers: Mapping[str, str] | None = None, leave: float | None = None
+    app: Any,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    leave: float | None = None,
 ) -> Reply | None:
     """
     Ask an ASGI app, as a server would; `None` where it said nothing.
@@ -142,7 +147,7 @@ async def get(
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": httpx.URL(f"http://test{target}").path,
         "raw_path": target.encode(),
