@@ -178,12 +178,16 @@ def test_a_plan_does_what_the_interpreter_does(
         assert (reply.status, problem["cause"]) in reference.reasons
         assert reference.committed == problem.get("committed", [])
         # What was under way is cut short: nothing is asked twice, and nothing that nobody needs.
-        assert single <= reference.calls
+        assert single <= reference.calls + reference.possible
+        if not reference.is_certain:
+            return
         assert keys <= expected_keys
         assert batches <= expected_numbers
         return
     assert (200, answer) == (reply.status, reply.json())
-    assert (reference.calls, expected_keys, expected_numbers) == (single, keys, batches)
+    assert reference.calls <= single <= reference.calls + reference.possible
+    if reference.is_certain:
+        assert (expected_keys, expected_numbers) == (keys, batches)
     told_partial = {
         path.split(";")[0].split(".")[0] for path in reply.headers.get("bff-partial", "").split(", ") if path
     }
@@ -206,4 +210,4 @@ def test_a_client_that_leaves_stops_reads_but_no_sequence_of_writes(
         assert [] == sent
     else:
         assert reference.sent == [(call.operation, call.name, call.arguments[0]) for call in sent]
-    assert single <= reference.calls
+    assert single <= reference.calls + reference.possible

@@ -90,7 +90,8 @@ class Reference:
     Runs one page for one request.
 
     `calls` counts calls by how many writes were sent before them, `batched` has the keys that go together, `sent` the
-    writes in order and `committed` how many of them were done; `reasons` are all failures that there were.
+    writes in order and `committed` how many of them were done; `reasons` are all failures that there were. `possible` calls may
+    have been made, too, and where nothing `is_certain` about batches other batches.
     """
 
     world: World
@@ -100,6 +101,8 @@ class Reference:
     sent: list[Identity] = field(default_factory=list[Identity])
     committed: list[str] = field(default_factory=list[str])
     reasons: set[Reason] = field(default_factory=set[Reason])
+    possible: Counter[tuple[Identity, int]] = field(default_factory=Counter[tuple[Identity, int]])
+    is_certain: bool = True
     _asked: dict[Any, Outcome] = field(default_factory=dict[Any, Outcome])
     _above: list[tuple[Value, Known]] = field(default_factory=list[tuple[Value, Known]])
     _within: list[tuple[Value, int]] = field(default_factory=list[tuple[Value, int]])
@@ -122,8 +125,18 @@ class Reference:
                 inner = line.value if isinstance(line, Maybe) else line
                 known[inner] = made = self._outcome(inner, known)
                 if made.failure and not self.outlook.is_caught(inner):
+                    self._suppose()
                     raise Failed(made.failure)
             self._above.append((line, known))
+
+    def _suppose(self) -> None:
+        """Note what may have begun for a write further down, which is never reached."""
+        before = self.calls.copy(), {place: {**keys} for place, keys in self.batched.items()}, {**self._asked}
+        for line, known in [*self._above]:
+            self._outcome(line, known)
+        self.possible |= self.calls - before[0]
+        self.is_certain = self.is_certain and self.batched == before[1]
+        self.calls, self.batched, self._asked = before
 
     def _block(self, block: Block | Value, known: Known, within: tuple[Value, int] | None) -> Any:
         """Run what stands `within` a branch, or in the body of a loop."""
