@@ -90,8 +90,8 @@ class Reference:
     Runs one page for one request.
 
     `calls` counts calls by how many writes were sent before them, `batched` has the keys that go together, `sent` the
-    writes in order and `committed` how many of them were done; `reasons` are all failures that there were. `possible` calls may
-    have been made, too, and where nothing `is_certain` about batches other batches.
+    writes in order and `committed` how many of them were done; `reasons` are all failures that there were. `possible`
+    calls may have been made, too, and where nothing `is_certain` about batches other batches.
     """
 
     world: World
