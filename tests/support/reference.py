@@ -90,8 +90,8 @@ class Reference:
     Runs one page for one request.
 
     `calls` counts calls by how many writes were sent before them, `batched` has the keys that go together, `sent` the
-    writes in order and `committed` how many of them were done; `reasons` are all failures that there were. `possible` calls may
-    have been made, too, and where nothing `is_certain` about batches other batches.
+    writes in order and `committed` how many of them were done; `reasons` are all failures that there were. `possible`
+    calls may have been made, too, and where nothing `is_certain` about batches other batches.
     """
 
     world: World
@@ -214,11 +214,12 @@ class Reference:
         items = self._outcome(node.items, known)
         once = [self._outcome(part, known)._replace(has_default=False) for part in self.outlook.once(node)]
         made: list[Outcome] = []
-        for index, key in enumerate(self._all([items, *once])[0]):
+        for index, key in enumerate(self._taken(items)):
             inner = known.new_child({Item(node.number): Outcome(key), node.number: Outcome(index)})
             made.append(self._outcome(node.body, inner, (node, 0)))
             if node.is_sequential and made[-1].failure:
                 break
+        self._all(once)
         return self._all(made)
 
     def _read(self, node: Read, known: Known) -> Any:
@@ -248,7 +249,11 @@ class Reference:
 
     def _write(self, node: Write, known: Known) -> Any:
         claimed = [(self.outlook.claim(line, before=node, within=self._within), line, at) for line, at in self._above]
-        above = [(claim, self._outcome(line, at)) for claim, line, at in claimed if claim != NOTHING]
+        above = [
+            (claim, self._outcome(line, at)._replace(has_default=False))
+            for claim, line, at in claimed
+            if claim != NOTHING
+        ]
         argument = self._outcome(node.argument, known)
         argument, *_ = self._all([argument, *(made for claim, made in above if claim == SUCCESS)])
         call = (node.operation, node.name, argument)
