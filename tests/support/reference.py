@@ -131,11 +131,12 @@ class Reference:
 
     def _suppose(self) -> None:
         """Note what may have begun for a write further down, which is never reached."""
-        before = self.calls.copy(), {place: {**keys} for place, keys in self.batched.items()}, {**self._asked}
+        batched = {place: {**keys} for place, keys in self.batched.items()}
+        before = self.calls.copy(), batched, {**self._asked}
         for line, known in [*self._above]:
             self._outcome(line, known)
         self.possible |= self.calls - before[0]
-        self.is_certain = self.is_certain and self.batched == before[1]
+        self.is_certain = self.is_certain and self.batched == batched
         self.calls, self.batched, self._asked = before
 
     def _block(self, block: Block | Value, known: Known, within: tuple[Value, int] | None) -> Any:
@@ -211,13 +212,14 @@ class Reference:
 
     def _loop(self, node: Loop, known: Known) -> list[Any]:
         items = self._outcome(node.items, known)
-        once = [self._outcome(part, known) for part in self.outlook.once(node)]
+        once = [self._outcome(part, known)._replace(has_default=False) for part in self.outlook.once(node)]
         made: list[Outcome] = []
-        for index, key in enumerate(self._all([items, *once])[0]):
+        for index, key in enumerate(self._taken(items)):
             inner = known.new_child({Item(node.number): Outcome(key), node.number: Outcome(index)})
             made.append(self._outcome(node.body, inner, (node, 0)))
             if node.is_sequential and made[-1].failure:
                 break
+        self._all(once)
         return self._all(made)
 
     def _read(self, node: Read, known: Known) -> Any:
@@ -247,7 +249,11 @@ class Reference:
 
     def _write(self, node: Write, known: Known) -> Any:
         claimed = [(self.outlook.claim(line, before=node, within=self._within), line, at) for line, at in self._above]
-        above = [(claim, self._outcome(line, at)) for claim, line, at in claimed if claim != NOTHING]
+        above = [
+            (claim, self._outcome(line, at)._replace(has_default=False))
+            for claim, line, at in claimed
+            if claim != NOTHING
+        ]
         argument = self._outcome(node.argument, known)
         argument, *_ = self._all([argument, *(made for claim, made in above if claim == SUCCESS)])
         call = (node.operation, node.name, argument)
