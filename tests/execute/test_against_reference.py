@@ -99,7 +99,7 @@ def nothing(*_: object) -> list[Problem]:
 REFUSED = (
     "`fallback` never comes to what stands after an `optional`",
     "`fallback` gets the same value twice",
-    "and stands in a `when` that does not decide on it",
+    "that does not decide on it",
 )
 
 
