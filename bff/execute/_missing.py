@@ -1,6 +1,7 @@
 """Tell which places of an answer took a default in a request, and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from bff.errors import RejectedError, UpstreamError
 from bff.execute._frame import SETTLED, Frame
@@ -10,7 +11,7 @@ from bff.plan._steps import PlannedStep
 
 
 def missing_of(
-    plan: Plan, root: Frame, broken: Mapping[int, UpstreamError | RejectedError], *, has_failures: bool
+    plan: Plan, answer: object, root: Frame, broken: Mapping[int, UpstreamError | RejectedError], *, has_failures: bool
 ) -> tuple[tuple[str, str], ...]:
     """
     Return pairs of path and cause, in the order of the answer; `has_failures` says whether any step failed at all.
@@ -24,7 +25,8 @@ def missing_of(
             continue
         for place in part.places:
             for path, cause in _at(plan, part, place, root, broken):
-                found.setdefault(path, cause)
+                if "*" not in place.path or _is_there(answer, path.split(".")):
+                    found.setdefault(path, cause)
     return tuple(found.items())
 
 
@@ -42,6 +44,17 @@ def _at(
         return
     for frame, cause in causes:
         yield _path(place, frame), cause
+
+
+def _is_there(value: object, path: Sequence[str]) -> bool:
+    """Say whether an answer has a place: a list without items has none for them."""
+    if not path:
+        return True
+    first, *rest = path
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return any(_is_there(item, rest) for item in (items if first == "*" else items[int(first) :][:1]))
+    return _is_there(cast("dict[str, object]", value).get(first), rest) if isinstance(value, dict) else True
 
 
 def _error(plan: Plan, part: OptionalPart, frame: Frame) -> UpstreamError | RejectedError | None:

@@ -109,7 +109,7 @@ class _Run:
         except ContractViolation as error:
             raise RequestFailed(error) from error
         broken, has_failures = self._scope.broken, progress.has_failures
-        return Outcome(value, missing_of(plan, progress.root, broken, has_failures=has_failures))
+        return Outcome(value, missing_of(plan, value, progress.root, broken, has_failures=has_failures))
 
     async def _steps(self) -> None:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
