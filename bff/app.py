@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -12,6 +13,7 @@ from bff._frames import user_frame
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile, endpoints_of, selector_of
+from bff.declare._scope import RequestScope
 from bff.declare._upstream import Upstream
 from bff.errors import DeclarationError, Problem
 from bff.events import Emitter, Observer
@@ -23,7 +25,7 @@ from bff.rest._health import health_router
 from bff.rest._openapi import joined, told_apart
 from bff.rest._problems import internal_error
 from bff.rest._reply import failure
-from bff.rest._route import PageRoute, ProfileRouter, absent
+from bff.rest._route import SCOPE, PageRoute, ProfileRouter, absent
 
 __all__ = ["BFF", "ClientProfile"]
 
@@ -244,5 +246,7 @@ def _observers(observers: Sequence[Observer] | None) -> Sequence[Observer]:
 
 async def _unexpected(request: Request, _: Exception) -> Response:
     """Answer what nobody expected with a problem document; the server logs the exception with its traceback."""
-    reply = failure(internal_error(request.url.path))
+    scope: RequestScope | None = request.scope.get(SCOPE)
+    committed = scope.committed_names if scope else ()
+    reply = failure(replace(internal_error(request.url.path), committed=committed))
     return Response(reply.body, reply.status, {name.decode(): value.decode() for name, value in reply.headers})

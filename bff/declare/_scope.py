@@ -92,6 +92,11 @@ class RequestScope:
         """Whether a write was sent, so that what follows it has to go on to its end."""
         return self.writes.sent > 0
 
+    @property
+    def committed_names(self) -> tuple[str, ...]:
+        """The writes that were done, as `upstream.operation`, in order."""
+        return tuple(f"{op.owner.name}.{op.name}" if op.owner else op.name for op in self.committed)
+
     def header(self, name: str) -> str | None:
         """Return a header of the request, by its lower-case name."""
         return self.headers.get(name)

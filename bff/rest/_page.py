@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any, Protocol, TypeAlias, cast
 
 from bff.declare._exchange import IDEMPOTENCY_KEY
-from bff.declare._operation import Operation
 from bff.declare._scope import RequestScope
 from bff.events import Emitter, RequestFinished
 from bff.execute._run import RequestFailed
@@ -118,7 +117,7 @@ class Page:
         except RequestFailed as failed:
             facts = _facts(failed)
             problem = problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=facts)
-            problem = replace(problem, committed=tuple(map(_name, scope.committed)))
+            problem = replace(problem, committed=scope.committed_names)
             return failure(problem, self.manner.chosen_by)
         body = made.value if isinstance(made.value, bytes) else encode(made.value)
         cuts: Mapping[str, int] | None = None
@@ -181,10 +180,6 @@ class Page:
                 request_id=scope.request_id,
             )
         )
-
-
-def _name(operation: Operation[..., Any]) -> str:
-    return f"{operation.owner.name}.{operation.name}" if operation.owner else operation.name
 
 
 def _facts(failed: RequestFailed) -> CallFacts:

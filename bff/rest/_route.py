@@ -26,7 +26,8 @@ from bff.rest._page import Page, send_reply
 from bff.rest._parameters import is_plain, reader
 from bff.rest._reply import BODILESS, Reply, with_vary
 
-_SCOPE = "bff.scope"
+SCOPE = "bff.scope"
+"""Where a request's scope has ours."""
 _BODY = "bff.body"
 _CALLER = "bff_caller"
 NOT_CHOSEN = "bff.not_chosen"
@@ -56,7 +57,7 @@ class PageRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path is this route's."""
         page = self.page
-        began = scope[_SCOPE] = page.begin(scope)
+        began = scope[SCOPE] = page.begin(scope)
         if declares_more(began.headers.get("content-length"), page.max_body):
             await send_reply(page.refuse(scope, began), send)
             return
@@ -133,7 +134,7 @@ def page_route(
     async def answer(**values: Any) -> Response:
         request: Request = values[request_name] if request_name in own else values.pop(request_name)
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
-        scope: RequestScope = request.scope[_SCOPE]
+        scope: RequestScope = request.scope[SCOPE]
         scope.caller = values.pop(_CALLER, None)
         receive = request.scope[_BODY].rest(is_read=reads_itself and has_body(scope.headers))
         reply = await route.page.reply(request.scope, receive, values, scope)

@@ -79,6 +79,11 @@ def count(items: list[str]) -> int:
     return len(items)
 
 
+@derived
+def broken(number: int) -> int:
+    raise ZeroDivisionError(number)
+
+
 class Shop(ClientProfile):
     deadline = 2.0
 
@@ -118,6 +123,10 @@ class Shop(ClientProfile):
     def rarely(self, to: list[str]) -> int:
         each(to, lambda one: when(one == "x", lambda: Orders.mail(one), None))
         return count(to)
+
+    @endpoint.post("/buggy")
+    def buggy(self, sku: str) -> int:
+        return broken(Orders.create(NewOrder(sku=sku, reservation=1)).id)
 
     @endpoint.post("/polite")
     def polite(self, sku: str) -> Confirmation:
@@ -194,6 +203,23 @@ def posted(wire: Service, path: str, **options: Any) -> httpx.Response:
     response = post(wire, path, **options)
     assert response is not None
     return response
+
+
+def test_a_bug_after_a_write_tells_what_was_done_too() -> None:
+    wire = service()
+
+    async def main() -> httpx.Response:
+        app = BFF(Shop, upstreams=wire.upstreams(Inventory, Orders), observers=())
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post("/buggy?sku=a")
+
+    response = run(main())
+    assert (500, "internal", ["orders.create"]) == (
+        response.status_code,
+        response.json()["cause"],
+        response.json()["committed"],
+    )
 
 
 SEQUENCE = [
