@@ -38,6 +38,12 @@ def batch_for(single: Operation[..., Any]) -> BatchOf | None:
     return BatchOf(batch, at, rest, _key(batch, single))
 
 
+def single_of(batch: Operation[..., Any]) -> Operation[..., Any] | None:
+    """Return the operation that a batch stands in for, `None` for one that is no batch."""
+    operations = operations_of(batch.owner) if batch.owner else []
+    return next((each for each in operations if each.name == batch.options.batch_of), None)
+
+
 def _key(batch: Operation[..., Any], single: Operation[..., Any]) -> str:
     return batch.options.key or next((parameter.name for parameter in single.parameters), "")
 

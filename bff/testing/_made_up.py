@@ -8,9 +8,9 @@ from typing import Any, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
+from bff.declare._batch import batch_for, single_of
 from bff.declare._operation import Operation
 from bff.declare._types import as_class, element, spell
-from bff.testing._batches import batch_for, single_of
 from bff.testing._content import wire_name
 from bff.testing._reading import Arguments, is_many
 from bff.testing._samples import NoSample, Sampler
@@ -54,7 +54,8 @@ def _sample(operation: Operation[..., Any]) -> str:
 
 def _key(operation: Operation[..., Any]) -> str:
     """Return what the field is called in JSON that tells the items of a batch apart, empty where there is no batch."""
-    batch = operation if operation.options.batch_of else batch_for(operation)
+    found = batch_for(operation)
+    batch = found.operation if found else operation if operation.options.batch_of else None
     single = single_of(batch) if batch is not None else None
     if batch is None or single is None or not single.parameters:
         return ""

@@ -10,9 +10,9 @@ from typing import Any
 from starlette.datastructures import Headers
 
 from bff.ambassador import Context, Response
+from bff.declare._batch import single_of
 from bff.declare._operation import Operation
 from bff.errors import UpstreamUnreachable
-from bff.testing._batches import single_of
 from bff.testing._content import content_of
 from bff.testing._reading import Arguments, Reading, is_many
 from bff.testing._rules import Answer, Case, Fault
