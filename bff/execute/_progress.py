@@ -13,6 +13,10 @@ from bff.plan._schedule import Needs
 from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
 
 
+_NOBODY: list[Gate] = []
+"""Who waits for what is settled; a gate that were kept would refer to its frame, which refers to it."""
+
+
 class Caller(Protocol):
     """Makes the calls that a request comes to, and does what cannot be done at once."""
 
@@ -72,7 +76,8 @@ class Progress:
             if step.is_required:
                 self.finish(failure)
                 return
-        for gate in frame.waiting[index]:
+        waiting, frame.waiting[index] = frame.waiting[index], _NOBODY
+        for gate in waiting:
             gate.release()
 
     def finish(self, error: Failure | Exception | None = None) -> None:
@@ -80,6 +85,11 @@ class Progress:
         if not self.is_over:
             self.is_over = True
             self._caller.over(error)
+
+    def close(self) -> None:
+        """Let go of whoever makes the calls, who holds this: the request is over."""
+        self.is_over = True
+        del self._caller
 
     def _await(self, numbers: Iterable[int], frame: Frame, then: Callable[[], None]) -> None:
         """Begin these steps, unless they have begun, and do something once they are settled."""

@@ -122,7 +122,7 @@ class _Run:
                 await self._end_of_writes()
                 raise
         finally:
-            self._progress.is_over = True
+            self._progress.close()
             if self._tasks:
                 await _abandon([*self._tasks.values()])
             if self._done.done() and not self._done.cancelled():
