@@ -12,7 +12,6 @@ from bff.plan._plan import Plan
 from bff.plan._schedule import Needs
 from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
 
-
 _NOBODY: list[Gate] = []
 """Who waits for what is settled; a gate that were kept would refer to its frame, which refers to it."""
 
@@ -41,7 +40,7 @@ class Progress:
     of a step, how often it is under way, loops that write among them.
     """
 
-    __slots__ = ("_arguments", "_caller", "_plan", "busy", "has_failures", "is_over", "root")
+    __slots__ = ("_arguments", "_caller", "_outer", "_plan", "busy", "has_failures", "is_over", "root")
 
     def __init__(self, plan: Plan, params: Mapping[str, Any], scope: RequestScope, caller: Caller) -> None:
         self._plan = plan
@@ -49,6 +48,7 @@ class Progress:
         self.root = root = Frame(plan.size)
         slots: list[Any] = [UNSET] * plan.slots
         self._arguments = (root.v, root.f, params, scope, slots)
+        self._outer: list[Frame] = []
         self.busy = [0] * len(plan.steps)
         self.is_over = False
         self.has_failures = False
@@ -87,8 +87,13 @@ class Progress:
             self._caller.over(error)
 
     def close(self) -> None:
-        """Let go of whoever makes the calls, who holds this: the request is over."""
-        self.is_over = True
+        """
+        Let go of outcomes and of whoever makes the calls: the request is over.
+
+        They hold what refers to them, which would be left to the collector.
+        """
+        for frame in self._outer:
+            frame.v.clear()
         del self._caller
 
     def _await(self, numbers: Iterable[int], frame: Frame, then: Callable[[], None]) -> None:
@@ -176,6 +181,7 @@ class Progress:
         if items is None:
             self.settle(step, frame, None)
             return
+        self._outer.append(frame)
         frames = [Frame(step.size, item=item, index=index, outer=frame) for index, item in enumerate(items)]
         if step.is_sequential:
             self.busy[step.number] += 1

@@ -102,14 +102,16 @@ class _Run:
 
     async def outcome(self) -> Outcome:
         plan, progress = self._plan, self._progress
-        if plan.steps:
-            await self._steps()
         try:
+            if plan.steps:
+                await self._steps()
             value = progress.answer()
+            broken, has_failures = self._scope.broken, progress.has_failures
+            return Outcome(value, missing_of(plan, value, progress.root, broken, has_failures=has_failures))
         except ContractViolation as error:
             raise RequestFailed(error) from error
-        broken, has_failures = self._scope.broken, progress.has_failures
-        return Outcome(value, missing_of(plan, value, progress.root, broken, has_failures=has_failures))
+        finally:
+            progress.close()
 
     async def _steps(self) -> None:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -122,7 +124,7 @@ class _Run:
                 await self._end_of_writes()
                 raise
         finally:
-            self._progress.close()
+            self._progress.is_over = True
             if self._tasks:
                 await _abandon([*self._tasks.values()])
             if self._done.done() and not self._done.cancelled():
