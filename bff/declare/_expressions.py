@@ -154,8 +154,7 @@ def fallback(*alternatives: Any) -> Any:
         raise trace.fail("`fallback` of one value falls back on nothing", "give it what to take instead, too")
     branches, blocks = _branches(trace, "fallback", alternatives, since=-1)
     for number, branch in enumerate(branches[:-1]):
-        block = blocks[number]
-        is_writing = block is not None and bool(trace.writes[block])
+        is_writing = _does_write(trace, blocks[number])
         if not is_writing and not depends_on_call(trace, branch):
             what = "`fallback` never comes to what stands after a value that depends on no call"
             raise trace.fail(what, "put what cannot fail last")
@@ -221,8 +220,12 @@ def _refuse_write(trace: Trace, word: str, default: Node, instead: str) -> None:
 
 
 def _note_writes(trace: Trace, made: Node, blocks: tuple[int | None, ...]) -> None:
-    if any(block is not None and trace.writes[block] for block in blocks):
+    if any(_does_write(trace, block) for block in blocks):
         trace.note_write(made)
+
+
+def _does_write(trace: Trace, block: int | None) -> bool:
+    return block is not None and bool(trace.writes[block])
 
 
 def _undecided_node(condition: object) -> Node | None:

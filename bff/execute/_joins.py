@@ -1,6 +1,6 @@
 """Ask once what many items ask for: equal calls are one, and those that have a batch wait to go together."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +64,8 @@ def shared_out(
     chunk: Sequence[Group], call: PlannedCall, answer: Sequence[Any] | None, failure: Failure | None
 ) -> Iterator[tuple[Group, Any, Failure | None]]:
     """Yield what each group gets of the answer to a batch: its item, or that there is none."""
-    key: Callable[[Any], object] = call.batch.key if call.batch else _key
-    found = {key(item): item for item in answer or ()}
+    assert call.batch is not None
+    found = {call.batch.key(item): item for item in answer or ()}
     for group in chunk:
         if failure is None and group.values[0] not in found:
             yield group, None, Failure(_missing(call), call)
