@@ -40,7 +40,19 @@ if TYPE_CHECKING:
         UpstreamTimeout,
         UpstreamUnreachable,
     )
-    from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
+    from bff.policy import (
+        Bulkhead,
+        CircuitBreaker,
+        Coalescing,
+        FaultInjection,
+        Hedging,
+        LoadBalancing,
+        OutlierDetection,
+        RateLimit,
+        Retry,
+        RetryBudget,
+        Timeout,
+    )
 
 __all__ = [
     "BFF",
@@ -49,12 +61,18 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpen",
     "ClientProfile",
+    "Coalescing",
     "ContractViolation",
     "DeadlineExceeded",
     "DeclarationError",
+    "FaultInjection",
+    "Hedging",
+    "LoadBalancing",
     "LoggingObserver",
+    "OutlierDetection",
     "Overloaded",
     "Problem",
+    "RateLimit",
     "RateLimited",
     "RejectedError",
     "Retry",

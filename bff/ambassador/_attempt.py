@@ -15,7 +15,7 @@ def timing(per_try: float | None) -> Layer:
 
     def layer(send: Send) -> Send:
         async def timed(request: Request, context: Context) -> Response:
-            alarm = None if per_try is None else _alarm(context, per_try)
+            context.watch = alarm = None if per_try is None else _alarm(context, per_try)
             try:
                 return await send(request, context)
             except asyncio.CancelledError as error:

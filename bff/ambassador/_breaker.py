@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 from bff.policy import CircuitBreaker
@@ -32,8 +33,8 @@ class Breaker:
     """
 
     __slots__ = (
-        "_bucket", "_buckets", "_cooldown", "_epoch", "_generation", "_on_change", "_passed", "_policy", "_probing",
-        "_random", "_retry_at", "_totals", "_width", "state",
+        "_bucket", "_buckets", "_cooldown", "_epoch", "_generation", "_is_held_closed", "_on_change", "_passed",
+        "_policy", "_probing", "_random", "_retry_at", "_totals", "_width", "state",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +54,7 @@ class Breaker:
         self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
         self._probing = 0
         self._passed = 0
+        self._is_held_closed = False
         self._epoch: int = -_BUCKETS
         self._forget()
 
@@ -82,7 +84,15 @@ class Breaker:
 
     def retry_after(self, now: float) -> float:
         """Return the seconds after which asking again makes sense."""
-        return max(self._retry_at - now, 0.0)
+        return max(self._retry_at - now, 0.0) if self._retry_at < inf else self._policy.cooldown
+
+    def force(self, state: Literal["open", "closed"] | None) -> None:
+        """Stay open or closed whatever happens; `None` goes back to judging, with an empty window."""
+        self._is_held_closed = state == "closed"
+        self._cooldown = self._policy.cooldown
+        self._retry_at = inf
+        self._forget()
+        self._change("open" if state == "open" else "closed")
 
     def record(self, permit: int, *, ok: bool | None, slow: bool, now: float) -> None:
         """Take the verdict on an admitted try: `ok=None` is none, as of a try that was cancelled."""
@@ -90,7 +100,7 @@ class Breaker:
         if permit != self._generation:
             return
         if self.state == "closed":
-            if ok is not None:
+            if ok is not None and not self._is_held_closed:
                 self._count(ok=ok, slow=slow, now=now)
             return
         self._probing -= 1

@@ -4,20 +4,19 @@ import json as jsonlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict, Unpack, cast
+from typing import Any, Final, Literal, Self, TypedDict, Unpack, cast
 from urllib.parse import quote, urlencode
 
 from bff.ambassador._address import address
 from bff.ambassador._auth import Auth, authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
 from bff.ambassador._wires import Transport, Verify, new_wire
 from bff.events import Emitter, Observer
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import Timeout
 
 __all__ = ["Ambassador", "Options"]
 
-_DEFAULTS = Policies()
 # RFC 3986 section 3.3: what a path may hold besides letters and digits; `%` stays, so that escapes are not escaped.
 _IN_PATH: Final = "/%:@!$&'()*+,;=~"
 _IN_QUERY: Final = _IN_PATH + "?"
@@ -43,19 +42,15 @@ class Ambassador:
     Call one upstream resiliently.
 
     An answer of 4xx or 5xx is returned once the policies have done what they can; `UpstreamError` and
-    `RejectedError` are raised where there is none. A policy that is `None` is off. `auth` is an `httpx.Auth`, or
-    a function that takes the request and returns headers to add, asynchronous or not. `transport` is any httpx
-    transport to speak through instead of the default wire; `wire` is one of your own.
+    `RejectedError` are raised where there is none. `policies` are the fields of `Policies`; one that is `None` is
+    off. `auth` is an `httpx.Auth`, or a function that takes the request and returns headers to add, asynchronous or
+    not. `transport` is any httpx transport to speak through instead of the default wire; `wire` is one of your own.
     """
 
     def __init__(  # noqa: PLR0913 - an upstream's settings, under the same names
         self,
         base_url: str,
         *,
-        timeout: Timeout | None = _DEFAULTS.timeout,
-        retry: Retry | None = _DEFAULTS.retry,
-        breaker: CircuitBreaker | None = _DEFAULTS.breaker,
-        bulkhead: Bulkhead | None = _DEFAULTS.bulkhead,
         headers: Mapping[str, str] | None = None,
         auth: "Auth | None" = None,
         verify: "Verify" = True,
@@ -64,13 +59,15 @@ class Ambassador:
         wire: Wire | None = None,
         name: str | None = None,
         observers: Iterable[Observer] = (),
+        **policies: Unpack[PolicyOptions],
     ) -> None:
         self._address = address(base_url)
         self.name = name or self._address.origin.partition("://")[2]
         self._headers = {"user-agent": "bff", **self._address.headers, **_lowered(headers)}
+        self._policies = Policies(**policies)
+        timeout = self._policies.timeout
         connect = timeout.connect if timeout else None
         self._wire = wire or new_wire(transport, connect=connect, verify=verify, max_body=max_body)
-        self._policies = Policies(timeout, retry, breaker, bulkhead)
         inner: Send = authenticating(auth)(self._wire.send) if auth is not None else self._wire.send
         self._onion: Onion = build_onion(self._policies, send=inner, name=self.name, emitter=Emitter(observers))
 
@@ -113,6 +110,10 @@ class Ambassador:
     async def delete(self, path: str, **options: Unpack[Options]) -> Response:
         """Send a DELETE; see `request`."""
         return await self.request("DELETE", path, **options)
+
+    def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
+        """Hold the circuit breaker open or closed, whatever happens; `None` lets it judge again."""
+        self._onion.force_breaker(state)
 
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""

@@ -17,7 +17,8 @@ class Request:
     One request to one address.
 
     `origin` is `scheme://host[:port]`; `target` is the path and query as they go over the wire, fully
-    percent-encoded and beginning with a slash; header names are lower case.
+    percent-encoded and beginning with a slash; header names are lower case. `host` is the authority that `Host` and
+    TLS name where `origin` holds an address that it was resolved to; empty, it is the origin's own.
     """
 
     method: str
@@ -25,6 +26,7 @@ class Request:
     target: str
     headers: Sequence[tuple[str, str]] = ()
     content: bytes = b""
+    host: str = ""
 
 
 @dataclass(slots=True)
@@ -47,8 +49,8 @@ class Context:
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply.
-    `attempts` and `limit` are written by the layers: how many tries have been started, and the alarm that
-    rings when the call's time is up.
+    The layers write the rest: `attempts` is how many tries have been started, `limit` the alarm that rings when the
+    call's time is up, `watch` the one of the current try. Tries that run at the same time have a context each.
     """
 
     upstream: str
@@ -58,6 +60,7 @@ class Context:
     is_retry: bool = field(default=False, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
+    watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
 
 
 Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]
@@ -71,7 +74,8 @@ class Wire(Protocol):
     Raises `UpstreamUnreachable` (refused, reset, cut short), `UpstreamTimeout` (no connection within the
     connect timeout), `ContractViolation` (more decoded bytes than `max_body`, broken framing or coding),
     `Overloaded` (no connection to be had from our own pool). It does not follow redirects, keep cookies or
-    read proxy variables; a cancelled call closes its connection at once.
+    read proxy variables; a cancelled call closes its connection at once. One that has to wait for a connection holds
+    `context.watch` meanwhile: a try's own time is for what the upstream does with it.
     """
 
     async def send(self, request: Request, context: Context, /) -> Response:

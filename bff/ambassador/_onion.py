@@ -2,32 +2,73 @@
 
 import asyncio
 import random as chance
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypedDict
 
+from bff.ambassador._announcing import DEADLINE_HEADER, announcing
 from bff.ambassador._attempt import timing
 from bff.ambassador._breaker import Breaker, State
 from bff.ambassador._breaking import breaking
 from bff.ambassador._budget import Budget
 from bff.ambassador._bulkhead import Slots, limiting
-from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
 from bff.ambassador._reporting import reporting
 from bff.ambassador._retry import Retrier, retrying
 from bff.events import BreakerChanged, Emitter
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import (
+    Bulkhead,
+    CircuitBreaker,
+    Coalescing,
+    FaultInjection,
+    Hedging,
+    LoadBalancing,
+    OutlierDetection,
+    RateLimit,
+    Retry,
+    Timeout,
+)
 
-__all__ = ["Onion", "OnionStatistics", "Parts", "Policies", "build_onion"]
+__all__ = ["Onion", "OnionStatistics", "Parts", "Policies", "PolicyOptions", "build_onion"]
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """How one upstream, or one operation of it, is called; `None` switches a layer off."""
+    """
+    How one upstream, or one operation of it, is called; `None` switches a layer off.
+
+    `balancing` and `outliers` matter where there are several addresses. `deadline_header` names the header in which an
+    upstream learns how many milliseconds it has; `None` is for third parties, who learn nothing of our doing.
+    """
 
     timeout: Timeout | None = field(default_factory=Timeout)
     retry: Retry | None = field(default_factory=Retry)
     breaker: CircuitBreaker | None = field(default_factory=CircuitBreaker)
     bulkhead: Bulkhead | None = field(default_factory=Bulkhead)
+    coalescing: Coalescing | None = None
+    balancing: LoadBalancing | None = field(default_factory=LoadBalancing)
+    outliers: OutlierDetection | None = field(default_factory=OutlierDetection)
+    hedging: Hedging | None = None
+    rate_limit: RateLimit | None = None
+    fault: FaultInjection | None = None
+    deadline_header: str | None = DEADLINE_HEADER
+
+
+class PolicyOptions(TypedDict, total=False):
+    """The fields of `Policies`, each left out where the default is meant."""
+
+    timeout: Timeout | None
+    retry: Retry | None
+    breaker: CircuitBreaker | None
+    bulkhead: Bulkhead | None
+    coalescing: Coalescing | None
+    balancing: LoadBalancing | None
+    outliers: OutlierDetection | None
+    hedging: Hedging | None
+    rate_limit: RateLimit | None
+    fault: FaultInjection | None
+    deadline_header: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +115,11 @@ class Onion:
         """Return an onion with another timeout that shares breaker, slots and budget with this one."""
         return _assemble(replace(self.policies, timeout=timeout), self.parts, close=self.close)
 
+    def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
+        """Hold the breaker open or closed, or let it judge again; nothing happens where there is none."""
+        if self.parts.breaker is not None:
+            self.parts.breaker.force(state)
+
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
         breaker, slots, budget = self.parts.breaker, self.parts.slots, self.parts.budget
@@ -105,7 +151,7 @@ def build_onion(
     retry, bulkhead = policies.retry, policies.bulkhead
     breaker, close = _breaker(policies.breaker, name=name, operation=operation, emitter=emitter, random=random)
     parts = Parts(
-        send=_counting(send),
+        send=announcing(policies.deadline_header)(send),
         breaker=breaker,
         slots=Slots(bulkhead) if bulkhead else None,
         budget=Budget(retry.budget) if retry and retry.budget else None,
@@ -157,15 +203,6 @@ def _breaker(
             bridge.tell(after)
 
     return Breaker(policy, random=random, on_change=changed), bridge.close if bridge else _nothing
-
-
-def _counting(send: Send) -> Send:
-    # No coroutine of its own: whoever awaits the result awaits the wire.
-    def counted(request: Request, context: Context) -> Awaitable[Response]:
-        context.attempts += 1
-        return send(request, context)
-
-    return counted
 
 
 def _loop_time() -> float:

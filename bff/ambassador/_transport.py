@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal, Unpack
 
 import httpx
 
 from bff.ambassador._core import Context
 from bff.ambassador._httpx import as_httpx, from_httpx
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
 from bff.ambassador._wires import Verify, new_wire
 from bff.errors import (
     BFFError,
@@ -21,11 +21,8 @@ from bff.errors import (
     UpstreamUnreachable,
 )
 from bff.events import Emitter, Observer
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
 
 __all__ = ["AmbassadorTransport"]
-
-_DEFAULTS: Final = Policies()
 
 _UNSAID: Final = 5.0  # httpx's default timeout
 
@@ -50,21 +47,21 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
     caller's deadline: it can only shorten a call. (5 seconds, which httpx says where nobody said anything, is none.)
     """
 
-    def __init__(  # noqa: PLR0913 - the policies, and what the wire needs: the surface of settings
+    def __init__(
         self,
         transport: httpx.AsyncBaseTransport | None = None,
         *,
-        timeout: Timeout | None = _DEFAULTS.timeout,
-        retry: Retry | None = _DEFAULTS.retry,
-        breaker: CircuitBreaker | None = _DEFAULTS.breaker,
-        bulkhead: Bulkhead | None = _DEFAULTS.bulkhead,
         verify: "Verify" = True,
         max_body: int = 10_000_000,
         observers: Iterable[Observer] = (),
+        **policies: Unpack[PolicyOptions],
     ) -> None:
+        # An httpx client may call anyone: what travels upstream besides is what it says.
+        policies.setdefault("deadline_header", None)
+        self._policies = Policies(**policies)
+        timeout = self._policies.timeout
         connect = timeout.connect if timeout else None
         self._wire = new_wire(transport, connect=connect, verify=verify, max_body=max_body)
-        self._policies = Policies(timeout, retry, breaker, bulkhead)
         self._emitter = Emitter(observers)
         self._onions: dict[str, Onion] = {}
 
@@ -83,6 +80,10 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
         for onion in self._onions.values():
             onion.close()
         await self._wire.aclose()
+
+    def force_breaker(self, state: Literal["open", "closed"] | None, *, origin: str) -> None:
+        """Hold the circuit breaker of one origin open or closed, whatever happens; `None` lets it judge again."""
+        self._onion(origin).force_breaker(state)
 
     def statistics(self) -> dict[str, OnionStatistics]:
         """Return what the layers know now, by origin."""

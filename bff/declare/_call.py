@@ -5,7 +5,7 @@ from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
 
 from bff.declare._markers import refuse_twice, require_path
 from bff.declare._operation import Operation, Options
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import Bulkhead, CircuitBreaker, Coalescing, FaultInjection, Hedging, RateLimit, Retry, Timeout
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +28,10 @@ class CallOptions(TypedDict, total=False):
     retry: Retry | None
     breaker: CircuitBreaker | None
     bulkhead: Bulkhead | None
+    coalescing: Coalescing | None
+    hedging: Hedging | None
+    rate_limit: RateLimit | None
+    fault: FaultInjection | None
 
 
 def _operation(

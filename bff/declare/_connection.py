@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 from bff.ambassador._address import address
 from bff.ambassador._auth import authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
 from bff.ambassador._wires import new_wire
 from bff.declare._exchange import Binding
 from bff.declare._operation import Operation
@@ -43,7 +43,7 @@ class Connection:
         self.address = address(settings["base_url"])
         self.accepts = frozenset(header.lower() for header in settings["accept_headers"])
         self.emitter = emitter
-        self._policies = Policies(**{key: settings[key] for key in ("timeout", "retry", "breaker", "bulkhead")})
+        self._policies = Policies(**{key: settings[key] for key in PolicyOptions.__annotations__})
         own = {header.lower(): value for header, value in settings["headers"].items()}
         self._headers = tuple({**_DEFAULT_HEADERS, **self.address.headers, **own}.items())
         timeout = self._policies.timeout
@@ -89,6 +89,11 @@ class Connection:
             return (send if stand_in is None else stand_in(self).send_of(operation))(request, context)
 
         return switched
+
+    def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
+        """Hold the breakers open or closed, or let them judge again."""
+        for onion in (self._onion, *self._own.values()):
+            onion.force_breaker(state)
 
     def statistics(self) -> Mapping[str, OnionStatistics]:
         """Return what the layers know now, by operation; under the empty name what operations share."""

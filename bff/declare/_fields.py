@@ -7,7 +7,19 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
+from bff.policy import (
+    Bulkhead,
+    CircuitBreaker,
+    Coalescing,
+    FaultInjection,
+    Hedging,
+    LoadBalancing,
+    OutlierDetection,
+    RateLimit,
+    Retry,
+    RetryBudget,
+    Timeout,
+)
 
 __all__ = ["FIELDS", "MENDS", "ONLY_IN_CODE", "FieldSpec", "is_fit", "misfit"]
 
@@ -31,6 +43,7 @@ ONLY_IN_CODE: Final = FieldSpec()
 _NUMBER: Final = FieldSpec(float)
 _NUMBER_OR_NONE: Final = FieldSpec(float | None)
 _COUNT: Final = FieldSpec(int)
+_COUNT_OR_NONE: Final = FieldSpec(int | None)
 
 FIELDS: Final[Mapping[str, FieldSpec]] = {
     "base_url": FieldSpec(_Text | list[_Text]),
@@ -72,7 +85,35 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
         },
     ),
     "bulkhead": FieldSpec(policy=Bulkhead, fields={"limit": _COUNT, "queue": _COUNT}),
+    "coalescing": FieldSpec(policy=Coalescing, fields={"max_size": _COUNT}),
+    "balancing": FieldSpec(
+        policy=LoadBalancing, fields={"algorithm": FieldSpec(str), "weights": FieldSpec(dict[str, float])}
+    ),
+    "outliers": FieldSpec(
+        policy=OutlierDetection,
+        fields={
+            "consecutive_5xx": _COUNT_OR_NONE,
+            "consecutive_gateway": _COUNT_OR_NONE,
+            "consecutive_local": _COUNT_OR_NONE,
+            "failure_rate": _NUMBER_OR_NONE,
+            "min_calls": _COUNT,
+            "interval": _NUMBER,
+            "ejection": _NUMBER,
+            "max_ejection": _NUMBER,
+            "max_ejected": _NUMBER,
+            "panic": _NUMBER,
+        },
+    ),
+    "hedging": FieldSpec(policy=Hedging, fields={"after": FieldSpec(float | str), "max": _COUNT}),
+    "rate_limit": FieldSpec(policy=RateLimit, fields={"per_second": _NUMBER, "burst": _COUNT_OR_NONE}),
+    "fault": FieldSpec(
+        policy=FaultInjection,
+        fields={"delay": _NUMBER, "delay_rate": _NUMBER, "status": _COUNT, "abort_rate": _NUMBER},
+    ),
+    "deadline_header": FieldSpec(_Text | None),
 }
+
+_TEXTS: Final = frozenset({"base_url", "name", "verify", "deadline_header"})
 
 MENDS: Final[Mapping[str, str]] = {
     "base_url": 'set it to an address: "http://catalog:8000"',
@@ -81,6 +122,7 @@ MENDS: Final[Mapping[str, str]] = {
     "accept_headers": "set it to a tuple of header names",
     "verify": "set it to True, False, the path of a CA bundle, or an SSLContext",
     "max_body": "set it to a number of bytes, more than 0",
+    "deadline_header": "set it to the name of a header, or to None to send none",
     **{
         name: f"set it to a {spec.policy.__name__}(...), or to None to switch it off"
         for name, spec in FIELDS.items()
@@ -113,4 +155,4 @@ def is_fit(key: str, value: object) -> bool:
         adapter.validate_python(value, strict=key == "max_body")
     except ValidationError:
         return False
-    return key == "base_url" or not isinstance(value, str) or key in {"name", "verify"} or spec.kind is None
+    return not isinstance(value, str) or key in _TEXTS or spec.kind is None

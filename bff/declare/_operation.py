@@ -20,13 +20,16 @@ from bff.declare._template import Parameter, Template
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import fits, spell
 from bff.errors import DeclarationError, Problem
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import Bulkhead, CircuitBreaker, Coalescing, FaultInjection, Hedging, RateLimit, Retry, Timeout
 
 if TYPE_CHECKING:
     from bff.declare._upstream import Upstream
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+POLICIES = ("timeout", "retry", "breaker", "bulkhead", "coalescing", "hedging", "rate_limit", "fault")
+"""Which policies an operation may set for itself: where its upstream is, is not its own to say."""
 
 READS = frozenset({"GET", "HEAD"})
 """Methods whose calls may run in any order, be merged, or not be made at all."""
@@ -44,6 +47,10 @@ class Options:
     retry: Retry | Unset | None = UNSET
     breaker: CircuitBreaker | Unset | None = UNSET
     bulkhead: Bulkhead | Unset | None = UNSET
+    coalescing: Coalescing | Unset | None = UNSET
+    hedging: Hedging | Unset | None = UNSET
+    rate_limit: RateLimit | Unset | None = UNSET
+    fault: FaultInjection | Unset | None = UNSET
     unknown: tuple[str, ...] = ()
 
     @classmethod
@@ -55,8 +62,8 @@ class Options:
     @property
     def policies(self) -> dict[str, object]:
         """The policies that the operation sets for itself."""
-        named = {"timeout": self.timeout, "retry": self.retry, "breaker": self.breaker, "bulkhead": self.bulkhead}
-        return {name: policy for name, policy in named.items() if policy is not UNSET}
+        named = ((name, getattr(self, name)) for name in POLICIES)
+        return {name: policy for name, policy in named if policy is not UNSET}
 
 
 class Operation(Generic[P, R]):

@@ -38,7 +38,20 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_SIZE = 100
-_OPTIONS = ("errors", "batch_of", "key", "max_size", "timeout", "retry", "breaker", "bulkhead")
+_OPTIONS = (
+    "errors",
+    "batch_of",
+    "key",
+    "max_size",
+    "timeout",
+    "retry",
+    "breaker",
+    "bulkhead",
+    "coalescing",
+    "hedging",
+    "rate_limit",
+    "fault",
+)
 
 _Mistake = tuple[str, str]
 

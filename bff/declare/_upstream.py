@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
+from bff.ambassador._announcing import DEADLINE_HEADER
 from bff.ambassador._auth import Auth
 from bff.ambassador._onion import OnionStatistics
 from bff.ambassador._wires import Transport, Verify
@@ -21,9 +22,20 @@ from bff.declare._source import class_place, has_statements
 from bff.declare._trace import current_trace
 from bff.errors import DeclarationError, Problem, RejectedError, UpstreamError
 from bff.events import Emitter, Observer
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import (
+    Bulkhead,
+    CircuitBreaker,
+    Coalescing,
+    FaultInjection,
+    Hedging,
+    LoadBalancing,
+    OutlierDetection,
+    RateLimit,
+    Retry,
+    Timeout,
+)
 
-_RESERVED = ("aclose", "binding", "bind", "connected", "connection", "statistics")
+_RESERVED = ("aclose", "binding", "bind", "connected", "connection", "force_breaker", "statistics")
 
 
 class UpstreamSettings(TypedDict, total=False):
@@ -39,6 +51,13 @@ class UpstreamSettings(TypedDict, total=False):
     retry: Retry | Mapping[str, Any] | None
     breaker: CircuitBreaker | Mapping[str, Any] | None
     bulkhead: Bulkhead | Mapping[str, Any] | None
+    coalescing: Coalescing | Mapping[str, Any] | None
+    balancing: LoadBalancing | Mapping[str, Any] | None
+    outliers: OutlierDetection | Mapping[str, Any] | None
+    hedging: Hedging | Mapping[str, Any] | None
+    rate_limit: RateLimit | Mapping[str, Any] | None
+    fault: FaultInjection | Mapping[str, Any] | None
+    deadline_header: str | None
     transport: "Transport | None"
 
 
@@ -68,6 +87,13 @@ class Upstream:
     retry: ClassVar[Retry | None] = Retry()
     breaker: ClassVar[CircuitBreaker | None] = CircuitBreaker()
     bulkhead: ClassVar[Bulkhead | None] = Bulkhead()
+    coalescing: ClassVar[Coalescing | None] = Coalescing()
+    balancing: ClassVar[LoadBalancing | None] = LoadBalancing()
+    outliers: ClassVar[OutlierDetection | None] = OutlierDetection()
+    hedging: ClassVar[Hedging | None] = None
+    rate_limit: ClassVar[RateLimit | None] = None
+    fault: ClassVar[FaultInjection | None] = None
+    deadline_header: ClassVar[str | None] = DEADLINE_HEADER
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -102,6 +128,10 @@ class Upstream:
             what = f"`{operation.full_name}` is called on an instance, which has to be awaited"
             raise trace.fail(what, f"in a traced endpoint call it on the class: `{operation.full_name}(...)`")
         return _Bound(self.connection.binding(operation))
+
+    def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
+        """Hold the circuit breakers open or closed, whatever happens; `None` lets them judge again."""
+        self.connection.force_breaker(state)
 
     def statistics(self) -> Mapping[str, OnionStatistics]:
         """Return what breaker, bulkhead and budget know now; operations with policies of their own by name."""

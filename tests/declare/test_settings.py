@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff import Upstream, call
+from bff import Upstream, call, policy
 from bff.declare._fields import FIELDS, FieldSpec
 from bff.declare._settings import env_prefix, from_environment, layer, near_miss, resolve
 from bff.errors import DeclarationError, Problem
-from bff.policy import Bulkhead, CircuitBreaker, Retry, RetryBudget, Timeout
+from bff.policy import CircuitBreaker, Retry, RetryBudget, Timeout
 
 CLASS = {"base_url": "http://localhost:9001", "timeout": Timeout(total=1.0, connect=0.2), "retry": Retry()}
 
@@ -340,7 +340,7 @@ def specs(fields: dict[str, FieldSpec]) -> list[FieldSpec]:
 def test_every_field_of_every_policy_is_known() -> None:
     policies = [spec for spec in specs(dict(FIELDS)) if spec.policy is not None]
 
-    assert {spec.policy for spec in policies} == {Timeout, Retry, RetryBudget, CircuitBreaker, Bulkhead}
+    assert {spec.policy for spec in policies} == {getattr(policy, name) for name in policy.__all__}
     for spec in policies:
         assert spec.policy is not None
         assert [field.name for field in dataclasses.fields(spec.policy)] == list(spec.fields)

@@ -1,0 +1,46 @@
+"""Tell the upstream of every try which one it is, and how long it is waited for."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final
+
+from bff.ambassador._core import Context, Layer, Request, Response, Send
+
+__all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "announcing"]
+
+# Envoy's, as its router writes them: the time in milliseconds, the tries counted from 1.
+DEADLINE_HEADER: Final = "x-envoy-expected-rq-timeout-ms"
+ATTEMPT_HEADER: Final = "x-envoy-attempt-count"
+
+_HOP: Final = 0.005  # seconds that an answer needs to travel back
+
+
+def announcing(header: str | None) -> Layer:
+    """
+    Count every try, and send along its number and the milliseconds that are left for it, less those of the way back.
+
+    With `header=None` nothing is sent along. Milliseconds and not a time of day: clocks differ.
+    """
+
+    def layer(send: Send) -> Send:
+        # No coroutine of its own: whoever awaits the result awaits the wire.
+        def counted(request: Request, context: Context) -> Awaitable[Response]:
+            context.attempts += 1
+            return send(request, context)
+
+        def announced(request: Request, context: Context) -> Awaitable[Response]:
+            context.attempts += 1
+            headers = [*request.headers, (ATTEMPT_HEADER, str(context.attempts))]
+            alarm = context.watch or context.limit
+            if alarm is not None:
+                left = alarm.when - asyncio.get_running_loop().time() - _HOP
+                headers.append((name, str(max(int(left * 1000), 1))))
+            told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
+            return send(told, context)
+
+        if header is None:
+            return counted
+        name = header.lower()
+        return announced
+
+    return layer
