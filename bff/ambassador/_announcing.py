@@ -34,7 +34,7 @@ def announcing(header: str | None) -> Layer:
             alarm = context.watch or context.limit
             if alarm is not None:
                 left = alarm.when - asyncio.get_running_loop().time() - _HOP
-                headers.append((name, str(max(int(left * 1000), 1))))
+                headers.append((name, str(max(round(left * 1000), 1))))
             told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
             return send(told, context)
 

@@ -1,0 +1,114 @@
+"""An operator holds a circuit breaker open or closed: whoever knows more than the last ten seconds tell."""
+
+import asyncio
+
+from bff import CircuitBreaker, CircuitOpen, Upstream, call
+from bff.ambassador import Ambassador
+from bff.ambassador._breaker import Breaker, State
+from bff.events import BreakerChanged, Event
+from tests.support.scripted import ScriptedWire
+from tests.support.virtual import run
+
+POLICY = CircuitBreaker(min_calls=2, cooldown=5.0)
+
+
+def breaker_of(changes: list[tuple[State, State]]) -> Breaker:
+    return Breaker(POLICY, random=lambda: 0.0, on_change=lambda before, after: changes.append((before, after)))
+
+
+def fail(breaker: Breaker, now: float) -> None:
+    permit = breaker.admit(now)
+    assert permit is not None
+    breaker.record(permit, ok=False, slow=False, now=now)
+
+
+def test_one_that_is_held_open_lets_nothing_through_however_long_one_waits() -> None:
+    changes: list[tuple[State, State]] = []
+    breaker = breaker_of(changes)
+    breaker.force("open")
+    assert (None, None) == (breaker.admit(0.0), breaker.admit(1e9))
+    assert 5.0 == breaker.retry_after(1.0)
+    assert [("closed", "open")] == changes
+
+
+def test_one_that_is_held_closed_lets_everything_through_and_counts_nothing() -> None:
+    changes: list[tuple[State, State]] = []
+    breaker = breaker_of(changes)
+    breaker.force("closed")
+    for _ in range(100):
+        fail(breaker, now=1.0)
+    assert ("closed", 0, []) == (breaker.state, breaker.calls, changes)
+
+
+def test_one_that_is_let_go_judges_again_with_an_empty_window() -> None:
+    breaker = breaker_of([])
+    fail(breaker, now=1.0)
+    breaker.force("open")
+    breaker.force(None)
+    fail(breaker, now=1.0)
+    assert "closed" == breaker.state
+    fail(breaker, now=1.0)
+    assert "open" == breaker.state
+    assert 1 == len([permit for permit in (breaker.admit(6.0), breaker.admit(6.0)) if permit is not None])
+
+
+def test_a_try_from_before_has_no_say_after() -> None:
+    breaker = breaker_of([])
+    permits = [breaker.admit(1.0), breaker.admit(1.0)]
+    breaker.force("closed")
+    breaker.force(None)
+    for permit in permits:
+        assert permit is not None
+        breaker.record(permit, ok=False, slow=False, now=1.0)
+    assert ("closed", 0) == (breaker.state, breaker.calls)
+
+
+def test_an_open_one_can_be_held_closed() -> None:
+    changes: list[tuple[State, State]] = []
+    breaker = breaker_of(changes)
+    fail(breaker, now=1.0)
+    fail(breaker, now=1.0)
+    breaker.force("closed")
+    assert breaker.admit(1.1) is not None
+    assert [("closed", "open"), ("open", "closed")] == changes
+
+
+def test_an_ambassador_refuses_while_its_breaker_is_held_open_and_says_so() -> None:
+    events: list[Event] = []
+
+    async def main() -> tuple[str, int]:
+        wire = ScriptedWire()
+        async with Ambassador("http://test", wire=wire, name="test", observers=[events.append]) as ambassador:
+            ambassador.force_breaker("open")
+            try:
+                await ambassador.get("/")
+            except CircuitOpen as error:
+                told = f"{type(error).__name__}: retry after {error.retry_after:g} s"
+            ambassador.force_breaker(None)
+            await ambassador.get("/")
+            return told, len(wire.sent)
+
+    assert ("CircuitOpen: retry after 5 s", 1) == run(main())
+    changes = [(event.before, event.after) for event in events if isinstance(event, BreakerChanged)]
+    assert [("closed", "open"), ("open", "closed")] == changes
+
+
+class Catalog(Upstream):
+    base_url = "http://test"
+
+    @call.get("/shared")
+    def shared(self) -> int: ...
+
+    @call.get("/own", breaker=POLICY)
+    def own(self) -> int: ...
+
+
+def test_the_breakers_of_all_operations_of_an_upstream_are_held() -> None:
+    async def main() -> list[str]:
+        async with Catalog() as catalog:
+            calls = [catalog.shared, catalog.own]
+            catalog.force_breaker("open")
+            outcomes = await asyncio.gather(*(call() for call in calls), return_exceptions=True)
+            return [type(outcome).__name__ for outcome in outcomes]
+
+    assert ["CircuitOpen", "CircuitOpen"] == run(main())
