@@ -4,7 +4,7 @@ import asyncio
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._deadline import out_of_time
-from bff.ambassador._timer import Alarm
+from bff.ambassador._timer import Alarms
 from bff.errors import BFFError, UpstreamTimeout
 
 __all__ = ["timing"]
@@ -12,15 +12,20 @@ __all__ = ["timing"]
 
 def timing(per_try: float | None) -> Layer:
     """Cancel a try after `per_try` seconds (`None`: when the call's time is up, which is no less a failure)."""
+    alarms = None if per_try is None else Alarms(per_try)
 
     def layer(send: Send) -> Send:
         async def timed(request: Request, context: Context) -> Response:
-            context.watch = alarm = None if per_try is None else _alarm(context, per_try)
+            alarm = None
+            if alarms is not None:
+                # Not where the call's own alarm rings earlier.
+                alarm = alarms.set() if context.limit is None else alarms.set(context.limit.when)
+            context.watch = alarm
             try:
                 return await send(request, context)
             except asyncio.CancelledError as error:
                 is_ours, alarm = alarm is not None and alarm.stop(), None
-                cut = _cut(context, per_try) if is_ours else _end_of_call(context)
+                cut = _cut(context, alarms) if is_ours else _end_of_call(context)
                 if cut is None:
                     raise
                 raise cut from error
@@ -33,15 +38,9 @@ def timing(per_try: float | None) -> Layer:
     return layer
 
 
-def _alarm(context: Context, per_try: float) -> Alarm | None:
-    """Set an alarm, unless the call's own rings first."""
-    loop = asyncio.get_running_loop()
-    when = loop.time() + per_try
-    return Alarm(loop, when) if context.limit is None or when < context.limit.when else None
-
-
-def _cut(context: Context, per_try: float | None) -> BFFError:
-    return UpstreamTimeout(f"no answer within {per_try:g} s", upstream=context.upstream, operation=context.operation)
+def _cut(context: Context, alarms: Alarms | None) -> BFFError:
+    within = alarms.duration if alarms is not None else 0.0
+    return UpstreamTimeout(f"no answer within {within:g} s", upstream=context.upstream, operation=context.operation)
 
 
 def _end_of_call(context: Context) -> BFFError | None:

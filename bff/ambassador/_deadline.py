@@ -3,7 +3,7 @@
 import asyncio
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
-from bff.ambassador._timer import Alarm
+from bff.ambassador._timer import Alarm, Alarms
 from bff.errors import BFFError, DeadlineExceeded, UpstreamTimeout
 
 __all__ = ["deadline", "out_of_time"]
@@ -22,21 +22,18 @@ def deadline(total: float | None) -> Layer:
 
     The inner layers find the alarm as `context.limit`, so that none of them waits for what comes too late.
     """
+    alarms = None if total is None else Alarms(total)
 
     def layer(send: Send) -> Send:
         async def limited(request: Request, context: Context) -> Response:
-            loop = asyncio.get_running_loop()
-            now = loop.time()
-            when, is_callers = context.deadline, True
-            if total is not None and (when is None or now + total <= when):
-                when, is_callers = now + total, False
-            if when is None:
-                return await send(request, context)
-            if when <= now:
-                raise DeadlineExceeded(
-                    "the caller's deadline had passed", upstream=context.upstream, operation=context.operation
-                )
-            context.limit = alarm = Alarm(loop, when, is_callers=is_callers)
+            alarm = None
+            if context.deadline is None:
+                if alarms is None:
+                    return await send(request, context)
+                alarm = alarms.set()
+            elif alarms is not None:
+                alarm = alarms.set(context.deadline)
+            context.limit = alarm = alarm or _callers(context)
             try:
                 response = await send(request, context)
             except asyncio.CancelledError as error:
@@ -52,3 +49,13 @@ def deadline(total: float | None) -> Layer:
         return limited
 
     return layer
+
+
+def _callers(context: Context) -> Alarm:
+    """Return an alarm for the caller's own deadline; raises `DeadlineExceeded` where it has passed."""
+    loop, when = asyncio.get_running_loop(), context.deadline
+    assert when is not None
+    if when <= loop.time():
+        what = "the caller's deadline had passed"
+        raise DeadlineExceeded(what, upstream=context.upstream, operation=context.operation)
+    return Alarm(loop, when, is_callers=True)

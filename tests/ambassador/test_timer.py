@@ -1,11 +1,15 @@
 """The alarm that ends a try: what holds it, and what it does then."""
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bff import Timeout, UpstreamTimeout
 from bff.ambassador import Context, Policies, Request, Response, build_onion
+from bff.ambassador._timer import Alarm, Alarms
 from tests.support.virtual import run
 
 GET = Request("GET", "http://test", "/")
@@ -59,3 +63,96 @@ def test_the_clock_of_a_try_stands_while_it_waits_for_a_connection_and_that_of_t
     connect: float, answer: float, expected: tuple[str, float]
 ) -> None:
     assert expected == outcome(ConnectingWire(connect=connect, answer=answer), Timeout(total=1.0, per_try=0.3))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A guarded block: when it begins, how long it runs, and how long its alarm is held from its beginning on."""
+
+    begins: float
+    runs: float
+    held: float
+
+
+TIMES = st.integers(0, 40).map(lambda tenths: tenths / 10)
+BLOCKS = st.lists(st.builds(Block, TIMES, TIMES, st.sampled_from([0.0, 0.0, 0.0005, 0.3, 2.0])), max_size=12)
+
+
+def ends(blocks: list[Block], duration: float, *, is_shared: bool) -> list[tuple[bool, float]]:
+    """Return of each block whether its alarm ended it, and when."""
+
+    async def main() -> list[tuple[bool, float]]:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        alarms = Alarms(duration)
+
+        async def guarded(block: Block) -> tuple[bool, float]:
+            await asyncio.sleep(block.begins)
+            alarm = alarms.set() if is_shared else Alarm(loop, loop.time() + duration)
+            assert alarm is not None
+            if block.held:
+                alarm.hold()
+                loop.call_later(block.held, alarm.resume)
+            try:
+                await asyncio.sleep(block.runs)
+                alarm.stop()
+                return False, round(loop.time() - start, 4)
+            except asyncio.CancelledError:
+                assert alarm.stop()
+                return True, round(loop.time() - start, 4)
+
+        return await asyncio.gather(*map(guarded, blocks))
+
+    return run(main())
+
+
+@given(blocks=BLOCKS)
+def test_alarms_that_share_a_timer_ring_when_those_with_one_of_their_own_do(blocks: list[Block]) -> None:
+    assert ends(blocks, 1.05, is_shared=False) == ends(blocks, 1.05, is_shared=True)
+
+
+def test_one_timer_serves_all_alarms_and_a_stopped_one_is_forgotten() -> None:
+    async def main() -> tuple[int, int]:
+        loop = asyncio.get_running_loop()
+        alarms = Alarms(5.0)
+        before = len(loop._scheduled)  # type: ignore[attr-defined]
+        first = alarms.set()
+        assert first is not None
+        for _ in range(1000):
+            alarm = alarms.set()
+            assert alarm is not None
+            alarm.stop()
+        return len(loop._scheduled) - before, len(alarms._waiting)  # type: ignore[attr-defined]
+
+    assert (1, 1) == run(main())
+
+
+def test_alarms_that_end_in_the_order_in_which_they_began_do_not_pile_up() -> None:
+    """A busy upstream always has a younger call under way."""
+
+    async def main() -> int:
+        alarms = Alarms(5.0)
+        running = [alarms.set()]
+        for _ in range(10_000):
+            running.append(alarms.set())
+            older = running.pop(0)
+            assert older is not None
+            older.stop()
+        return len(alarms._waiting)
+
+    assert 70 > run(main())
+
+
+def test_alarms_serve_one_loop_after_another() -> None:
+    alarms = Alarms(0.5)
+
+    async def main() -> bool:
+        alarm = alarms.set()
+        assert alarm is not None
+        try:
+            await asyncio.sleep(1.0)
+        except asyncio.CancelledError:
+            return alarm.stop()
+        return False
+
+    assert [True, True] == [run(main()), run(main())]
