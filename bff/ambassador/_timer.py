@@ -1,14 +1,12 @@
 """End what the current task does at a given time, and know afterwards who ended it."""
 
 import asyncio
-from collections import deque
 from math import inf
 from typing import Final
 
 __all__ = ["Alarm", "Alarms"]
 
 _UNNOTICED: Final = 0.001  # seconds
-_FEW: Final = 64
 
 
 class Alarm:
@@ -16,39 +14,39 @@ class Alarm:
     Cancel the task that sets it, at `when` on the running loop's clock, unless `stop()` comes first.
 
     What `asyncio.timeout_at` does at a fraction of the cost; nests with it and with others of its kind. Where
-    several cancel one task in the same moment, the outermost wins, as `Task.uncancel` is made for. One of several
-    `Alarms` has no timer of its own.
+    several cancel one task in the same moment, the outermost wins, as `Task.uncancel` is made for. It has a timer
+    of its own, unless it stands in a `queue` that somebody else watches.
     """
 
-    __slots__ = ("_alarms", "_base", "_handle", "_held_at", "_loop", "_task", "is_callers", "rang", "when")
+    __slots__ = ("_base", "_handle", "_held_at", "_loop", "_queue", "_task", "is_callers", "rang", "when")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         when: float,
+        queue: "dict[Alarm, None] | None" = None,
         *,
         is_callers: bool = False,
-        alarms: "Alarms | None" = None,
     ) -> None:
-        self._loop = loop
-        self._task = task = asyncio.current_task(loop)
+        task = asyncio.current_task(loop)
         assert task is not None
+        self._loop = loop
+        self._task = task
         self._base = task.cancelling()
         self._held_at: float | None = None
-        self._alarms = alarms
+        self._queue = queue
+        self._handle: asyncio.TimerHandle | None = None
         self.when = when
         self.is_callers = is_callers
         self.rang = False
-        self._handle = loop.call_at(when, self.ring) if alarms is None else None
-
-    @property
-    def is_gone(self) -> bool:
-        """Say whether it needs nobody else to ring it: it was stopped, or has a timer of its own."""
-        return self._task is None or self._handle is not None
+        if queue is None:
+            self._handle = loop.call_at(when, self.ring)
+        else:
+            queue[self] = None
 
     def ring(self) -> None:
-        """Cancel the task, unless it was stopped or is held."""
-        if self._task is not None and self._held_at is None:
+        """Cancel the task, unless it is held."""
+        if self._held_at is None:
             self.rang = True
             self._task.cancel()
 
@@ -63,14 +61,13 @@ class Alarm:
         now = self._loop.time()
         held, self._held_at = now - self._held_at, None
         if held > _UNNOTICED or now >= self.when:
-            if self._handle is not None:
-                self._handle.cancel()
+            self._disarm()
             self.when += held
             self._handle = self._loop.call_at(self.when, self.ring)
 
     def is_alone(self) -> bool:
         """Say whether this alarm, and nobody else, is cancelling its task."""
-        return self.rang and self._task is not None and self._task.cancelling() == self._base + 1
+        return self.rang and self._task.cancelling() == self._base + 1
 
     def stop(self) -> bool:
         """
@@ -78,12 +75,14 @@ class Alarm:
 
         To be called exactly once, however the guarded block ends.
         """
-        task, self._task = self._task, None
+        self._disarm()
+        return self.rang and self._task.uncancel() <= self._base
+
+    def _disarm(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        if self._alarms is not None:
-            self._alarms.forget()
-        return self.rang and task is not None and task.uncancel() <= self._base
+        elif self._queue is not None:
+            self._queue.pop(self, None)
 
 
 class Alarms:
@@ -94,14 +93,13 @@ class Alarms:
     Serves one loop after another.
     """
 
-    __slots__ = ("_loop", "_stopped", "_timer", "_waiting", "duration")
+    __slots__ = ("_loop", "_queue", "_timer", "duration")
 
     def __init__(self, duration: float) -> None:
         self.duration = duration
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: deque[Alarm] = deque()
-        self._stopped = 0
+        self._queue: dict[Alarm, None] = {}  # a set that keeps its order
 
     def set(self, before: float = inf) -> Alarm | None:
         """Return an alarm for the current task, or `None` where it would ring after the time that is given."""
@@ -110,30 +108,21 @@ class Alarms:
         if when > before:
             return None
         if loop is not self._loop:
-            self._loop, self._timer, self._waiting, self._stopped = loop, None, deque(), 0
-        alarm = Alarm(loop, when, alarms=self)
-        self._waiting.append(alarm)
+            self._loop, self._timer, self._queue = loop, None, {}
         if self._timer is None:
             self._timer = loop.call_at(when, self._ring)
-        return alarm
-
-    def forget(self) -> None:
-        """Let go of alarms that were stopped: at once where they were set last, in time where others came later."""
-        waiting = self._waiting
-        while waiting and waiting[-1].is_gone:
-            waiting.pop()
-        self._stopped += 1
-        if self._stopped > _FEW and 2 * self._stopped > len(waiting):
-            self._waiting = deque(alarm for alarm in waiting if not alarm.is_gone)
-            self._stopped = 0
+        return Alarm(loop, when, self._queue)
 
     def _ring(self) -> None:
-        waiting, loop, timer = self._waiting, self._loop, self._timer
+        queue, loop, timer = self._queue, self._loop, self._timer
         assert loop is not None
         assert timer is not None
         now = max(loop.time(), timer.when())  # a loop may be early by its clock's resolution
-        while waiting and (waiting[0].is_gone or waiting[0].when <= now):
-            alarm = waiting.popleft()
-            if not alarm.is_gone:
-                alarm.ring()
-        self._timer = loop.call_at(waiting[0].when, self._ring) if waiting else None
+        self._timer = None
+        while queue:
+            alarm = next(iter(queue))
+            if alarm.when > now:
+                self._timer = loop.call_at(alarm.when, self._ring)
+                return
+            del queue[alarm]
+            alarm.ring()
