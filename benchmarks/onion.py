@@ -6,9 +6,10 @@ import time
 
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._onion import Policies, build_onion
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import Bulkhead, CircuitBreaker, Coalescing, Retry, Timeout
 
 ANSWER = Response(200, {}, b"")
+HEADERS = [(f"x-header-{number}", "a value") for number in range(8)]
 CALLS = 20_000
 A_TURN = 100  # calls between two turns of the loop, which is when it forgets timers that were stopped
 ROUNDS = 9
@@ -26,14 +27,15 @@ CASES: dict[str, Policies | None] = {
     "retry": Policies(timeout=None, retry=Retry(), breaker=None, bulkhead=None),
     "breaker": Policies(timeout=None, retry=None, breaker=CircuitBreaker(), bulkhead=None),
     "bulkhead": Policies(timeout=None, retry=None, breaker=None, bulkhead=Bulkhead()),
-    "all on": Policies(),
+    "coalesce": Policies(timeout=None, retry=None, breaker=None, bulkhead=None, coalescing=Coalescing()),
+    "all on": Policies(coalescing=Coalescing()),
 }
 
 
 async def measure(policies: Policies | None) -> float:
     """Return microseconds of CPU time a call."""
     send = null_wire if policies is None else build_onion(policies, send=null_wire, name="null").send
-    request = Request("GET", "http://localhost", "/")
+    request = Request("GET", "http://localhost", "/products/7", HEADERS)
     best = float("inf")
     for _ in range(ROUNDS):
         start = time.process_time()

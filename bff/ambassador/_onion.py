@@ -4,7 +4,7 @@ import asyncio
 import random as chance
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from bff.ambassador._announcing import DEADLINE_HEADER, announcing
 from bff.ambassador._attempt import timing
@@ -12,8 +12,10 @@ from bff.ambassador._breaker import Breaker, State
 from bff.ambassador._breaking import breaking
 from bff.ambassador._budget import Budget
 from bff.ambassador._bulkhead import Slots, limiting
+from bff.ambassador._coalescing import Identify, coalescing, identify_of
 from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
+from bff.ambassador._flights import Flights
 from bff.ambassador._reporting import reporting
 from bff.ambassador._retry import Retrier, retrying
 from bff.events import BreakerChanged, Emitter
@@ -33,6 +35,10 @@ from bff.policy import (
 __all__ = ["Onion", "OnionStatistics", "Parts", "Policies", "PolicyOptions", "build_onion"]
 
 
+MANAGED_BY_MESH: Final = ("retry", "hedging", "breaker", "outliers", "balancing")
+"""The policies that a mesh has of its own: two of one kind, one around the other, multiply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policies:
     """
@@ -40,6 +46,8 @@ class Policies:
 
     `balancing` and `outliers` matter where there are several addresses. `deadline_header` names the header in which an
     upstream learns how many milliseconds it has; `None` is for third parties, who learn nothing of our doing.
+    `managed_by_mesh` leaves retries, hedging, breaking, ejection and balancing to a sidecar, whatever the policies say:
+    they are `None` then, and a try has all of `timeout.total` unless a `per_try` is given.
     """
 
     timeout: Timeout | None = field(default_factory=Timeout)
@@ -53,6 +61,15 @@ class Policies:
     rate_limit: RateLimit | None = None
     fault: FaultInjection | None = None
     deadline_header: str | None = DEADLINE_HEADER
+    managed_by_mesh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.managed_by_mesh:
+            for name in MANAGED_BY_MESH:
+                object.__setattr__(self, name, None)
+            if self.timeout is not None and self.timeout.is_halved:
+                # One try of ours is all of the mesh's tries.
+                object.__setattr__(self, "timeout", replace(self.timeout, per_try=None))
 
 
 class PolicyOptions(TypedDict, total=False):
@@ -69,6 +86,7 @@ class PolicyOptions(TypedDict, total=False):
     rate_limit: RateLimit | None
     fault: FaultInjection | None
     deadline_header: str | None
+    managed_by_mesh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,8 @@ class OnionStatistics:
     What the layers know at this moment; `None` where the layer is off.
 
     `calls` and `failure_rate` (0 to 1) are the breaker's window, `taken` and `queued` the bulkhead's slots and
-    waiting calls, `retry_tokens` what the retry budget holds.
+    waiting calls, `retry_tokens` what the retry budget holds. `flights` are the reads that were sent so far, `shared`
+    those that were given the outcome of an equal one instead.
     """
 
     state: State | None
@@ -86,6 +105,8 @@ class OnionStatistics:
     taken: int | None
     queued: int | None
     retry_tokens: float | None
+    flights: int | None
+    shared: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +117,8 @@ class Parts:
     breaker: Breaker | None
     slots: Slots | None
     budget: Budget | None
+    flights: Flights | None
+    identify: Identify | None
     emitter: Emitter
     clock: Callable[[], float]
     random: Callable[[], float]
@@ -123,6 +146,7 @@ class Onion:
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
         breaker, slots, budget = self.parts.breaker, self.parts.slots, self.parts.budget
+        flights = self.parts.flights
         return OnionStatistics(
             state=breaker.state if breaker else None,
             calls=breaker.calls if breaker else None,
@@ -130,6 +154,8 @@ class Onion:
             taken=slots.taken if slots else None,
             queued=slots.queued if slots else None,
             retry_tokens=budget.tokens if budget else None,
+            flights=flights.flown if flights else None,
+            shared=flights.shared if flights else None,
         )
 
 
@@ -148,13 +174,15 @@ def build_onion(
 
     Several onions may stand on one wire. `clock` is the running loop's unless a test says otherwise.
     """
-    retry, bulkhead = policies.retry, policies.bulkhead
+    retry, bulkhead, identify = policies.retry, policies.bulkhead, identify_of(send)
     breaker, close = _breaker(policies.breaker, name=name, operation=operation, emitter=emitter, random=random)
     parts = Parts(
         send=announcing(policies.deadline_header)(send),
         breaker=breaker,
         slots=Slots(bulkhead) if bulkhead else None,
         budget=Budget(retry.budget) if retry and retry.budget else None,
+        flights=Flights() if policies.coalescing and identify else None,
+        identify=identify,
         emitter=emitter,
         clock=clock or _loop_time,
         random=random,
@@ -166,6 +194,15 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
     """Build the layers in their order; one that is switched off is not there."""
     timeout, retry, clock = policies.timeout, policies.retry, parts.clock
     onion: list[tuple[str, Layer]] = [("deadline", deadline(timeout.total if timeout else None))]
+    if policies.coalescing and parts.flights and parts.identify:
+        layer = coalescing(
+            policies.coalescing,
+            parts.flights,
+            identify=parts.identify,
+            per_try=timeout.attempt if timeout else None,
+            emitter=parts.emitter,
+        )
+        onion.append(("coalesce", layer))
     if retry:
         retrier = Retrier(retry, budget=parts.budget, clock=clock, random=parts.random, emitter=parts.emitter)
         onion.append(("retry", retrying(retrier)))
@@ -177,10 +214,11 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
         onion.append(("per-try timeout", timing(timeout.attempt)))
 
     send = parts.send
-    for _, layer in reversed(onion):
-        send = layer(send)
+    for _, around in reversed(onion):
+        send = around(send)
     send = reporting(parts.emitter, clock=clock)(send)
-    return Onion(policies, parts, send, layers=(*(name for name, _ in onion), "wire"), close=close)
+    layers = (*(name for name, _ in onion), "wire", *(("mesh",) if policies.managed_by_mesh else ()))
+    return Onion(policies, parts, send, layers=layers, close=close)
 
 
 def _breaker(
