@@ -14,6 +14,7 @@ __all__ = [
     "AttemptRejected",
     "BreakerChanged",
     "BudgetExhausted",
+    "CallCoalesced",
     "CallFailed",
     "CallFinished",
     "Emitter",
@@ -58,6 +59,20 @@ class CallFailed(Event):
     duration: float
     attempts: int
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallCoalesced(Event):
+    """
+    A read was given the outcome of an equal one that was under way, and sent nothing itself.
+
+    `leader` is the request id of the one that was sent. How the call ended follows, with no attempts of its own.
+    """
+
+    upstream: str
+    operation: str
+    request_id: str
+    leader: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._client import Ambassador
 from bff.ambassador._cluster import AddressStatistics
 from bff.ambassador._core import Context, Layer, Request, Response, Send, Wire
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._onion import Onion, build_onion
+from bff.ambassador._parts import OnionStatistics
+from bff.ambassador._policies import Policies
 
 if TYPE_CHECKING:
     from bff.ambassador._dns import Resolver

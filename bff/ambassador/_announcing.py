@@ -6,13 +6,13 @@ from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 
-__all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "announcing"]
+__all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "HOP", "announcing"]
 
 # Envoy's, as its router writes them: the time in milliseconds, the tries counted from 1.
 DEADLINE_HEADER: Final = "x-envoy-expected-rq-timeout-ms"
 ATTEMPT_HEADER: Final = "x-envoy-attempt-count"
 
-_HOP: Final = 0.005  # seconds that an answer needs to travel back
+HOP: Final = 0.005  # seconds that an answer needs to travel back
 
 
 def announcing(header: str | None) -> Layer:
@@ -33,7 +33,7 @@ def announcing(header: str | None) -> Layer:
             headers = [*request.headers, (ATTEMPT_HEADER, str(context.attempts))]
             alarm = context.watch or context.limit
             if alarm is not None:
-                left = alarm.when - asyncio.get_running_loop().time() - _HOP
+                left = alarm.when - asyncio.get_running_loop().time() - HOP
                 headers.append((name, str(max(round(left * 1000), 1))))
             told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
             return send(told, context)

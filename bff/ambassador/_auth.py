@@ -1,10 +1,12 @@
 """Add to every try what proves who is calling."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from bff.ambassador._coalescing import Identified, everyone
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 
 if TYPE_CHECKING:
@@ -20,23 +22,33 @@ def authenticating(auth: Auth) -> Layer:
     """
     Ask `auth` at each try, so that one that is repeated carries a credential that is still good.
 
-    The innermost layer: what it takes counts against the try's own time.
+    The innermost layer: what it takes counts against the try's own time. A function is asked for the credential also
+    before a read is shared with others; whose credentials an `httpx.Auth` gives is known only of httpx's own.
     """
     if not callable(auth):
-        from bff.ambassador._httpx import httpx_auth
+        from bff.ambassador._httpx import httpx_auth, is_the_same_for_all
 
-        return httpx_auth(auth)
+        by_httpx, identify = httpx_auth(auth), everyone if is_the_same_for_all(auth) else None
+        return lambda send: Identified(by_httpx(send), identify)
+
+    async def identify_by(request: Request) -> Hashable | None:
+        # One that fails is asked again when its time comes, and its error is a try's.
+        with suppress(Exception):
+            return tuple((await asked(request)).items())
+        return None
+
+    async def asked(request: Request) -> Mapping[str, str]:
+        added = auth(request)
+        return await added if inspect.isawaitable(added) else added
 
     def layer(send: Send) -> Send:
         async def authenticated(request: Request, context: Context) -> Response:
-            added = auth(request)
-            if inspect.isawaitable(added):
-                added = await added
+            added = await asked(request)
             names = {name.lower() for name in added}
             kept = [pair for pair in request.headers if pair[0] not in names]
             return await send(replace(request, headers=[*kept, *_lowered(added)]), context)
 
-        return authenticated
+        return Identified(authenticated, identify_by)
 
     return layer
 

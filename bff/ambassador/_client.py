@@ -12,7 +12,9 @@ from bff.ambassador._address import address
 from bff.ambassador._addresses import new_addresses
 from bff.ambassador._auth import Auth, authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
+from bff.ambassador._onion import Onion, build_onion
+from bff.ambassador._parts import OnionStatistics
+from bff.ambassador._policies import Policies, PolicyOptions
 from bff.ambassador._refresher import Lookup
 from bff.ambassador._wires import Transport, Verify, new_wire
 from bff.events import Emitter, Observer

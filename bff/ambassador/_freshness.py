@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "strictest"]
+__all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "list_field", "strictest"]
 
 _LONGEST: Final = 2**31  # RFC 9111 section 1.2.2: a larger delta-seconds counts as this
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -44,13 +44,13 @@ def freshness_of(headers: Mapping[str, str]) -> Freshness:
     cache nothing), the arguments of `private="..."` and `no-cache="..."` do not narrow them, a bad number is
     stale, and an answer that sets a cookie is private.
     """
-    control = _field(headers, "cache-control")
+    control = list_field(headers, "cache-control")
     freshness = Freshness() if control is None else _read(control)
     if freshness.no_store:
         return UNSTORABLE
     if "set-cookie" in headers and not freshness.private:
         freshness = replace(freshness, private=True)
-    vary = _field(headers, "vary")
+    vary = list_field(headers, "vary")
     if vary is not None and "*" in vary:
         return replace(freshness, seconds=None)
     expires = headers.get("expires")
@@ -98,7 +98,7 @@ def header(freshness: Freshness, *, personal: bool) -> str:
     return f"{private}max-age={freshness.seconds}{', must-revalidate' if freshness.must_revalidate else ''}"
 
 
-def _field(headers: Mapping[str, str], name: str) -> str | None:
+def list_field(headers: Mapping[str, str], name: str) -> str | None:
     """Return the value of a list-based field, its lines joined (RFC 9110 section 5.2)."""
     value = headers.get(name)
     getall: Callable[[str], list[str]] | None = getattr(headers, "getall", None)

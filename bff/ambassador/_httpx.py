@@ -9,7 +9,7 @@ from bff.ambassador._decoding import decoded
 from bff.ambassador._message import ACCEPT_ENCODING, ENTITY, FRAMING, LONGEST_HEADER, MOST_HEADERS, check_target, head
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
-__all__ = ["HttpxWire", "as_httpx", "from_httpx", "httpx_auth", "to_httpx"]
+__all__ = ["HttpxWire", "as_httpx", "from_httpx", "httpx_auth", "is_the_same_for_all", "to_httpx"]
 
 
 class HttpxWire:
@@ -117,6 +117,15 @@ def httpx_auth(auth: httpx.Auth) -> Layer:
         return authenticated
 
     return layer
+
+
+def is_the_same_for_all(auth: httpx.Auth) -> bool:
+    """
+    Say whether `auth` gives the same credential whoever is calling.
+
+    Of one by somebody else, and be it a subclass of these, nobody knows.
+    """
+    return type(auth) in {httpx.BasicAuth, httpx.DigestAuth, httpx.NetRCAuth}
 
 
 def from_httpx(message: httpx.Request) -> Request:

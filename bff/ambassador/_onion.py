@@ -2,122 +2,37 @@
 
 import asyncio
 import random as chance
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from bff.ambassador._addresses import Addresses
-from bff.ambassador._announcing import DEADLINE_HEADER, announcing
+from bff.ambassador._announcing import announcing
 from bff.ambassador._attempt import timing
 from bff.ambassador._balancing import balancing
 from bff.ambassador._breaker import Breaker, State
 from bff.ambassador._breaking import breaking
 from bff.ambassador._budget import Budget
 from bff.ambassador._bulkhead import Slots, limiting
-from bff.ambassador._cluster import AddressStatistics
+from bff.ambassador._coalescing import coalescing, identify_of
 from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
 from bff.ambassador._faulting import faulting
+from bff.ambassador._flights import Flights
 from bff.ambassador._hedger import Hedger
 from bff.ambassador._hedging import hedging
+from bff.ambassador._parts import OnionStatistics, Parts
+from bff.ambassador._policies import Policies
 from bff.ambassador._rate import Rate
 from bff.ambassador._rating import rating
 from bff.ambassador._reporting import reporting, reporting_refusals
 from bff.ambassador._retry import Retrier, retrying
 from bff.events import AttemptRejected, BreakerChanged, Emitter
-from bff.policy import (
-    Bulkhead,
-    CircuitBreaker,
-    Coalescing,
-    FaultInjection,
-    Hedging,
-    LoadBalancing,
-    OutlierDetection,
-    RateLimit,
-    Retry,
-    RetryBudget,
-    Timeout,
-)
+from bff.policy import CircuitBreaker, RetryBudget, Timeout
 
-__all__ = ["Onion", "OnionStatistics", "Parts", "Policies", "PolicyOptions", "build_onion"]
+__all__ = ["Onion", "build_onion"]
 
 _PATIENT: Final = Timeout()
-
-
-@dataclass(frozen=True, slots=True)
-class Policies:
-    """
-    How one upstream, or one operation of it, is called; `None` switches a layer off.
-
-    `balancing` and `outliers` matter where there are several addresses. `deadline_header` names the header in which an
-    upstream learns how many milliseconds it has; `None` is for third parties, who learn nothing of our doing.
-    """
-
-    timeout: Timeout | None = field(default_factory=Timeout)
-    retry: Retry | None = field(default_factory=Retry)
-    breaker: CircuitBreaker | None = field(default_factory=CircuitBreaker)
-    bulkhead: Bulkhead | None = field(default_factory=Bulkhead)
-    coalescing: Coalescing | None = None
-    balancing: LoadBalancing | None = field(default_factory=LoadBalancing)
-    outliers: OutlierDetection | None = field(default_factory=OutlierDetection)
-    hedging: Hedging | None = None
-    rate_limit: RateLimit | None = None
-    fault: FaultInjection | None = None
-    deadline_header: str | None = DEADLINE_HEADER
-
-
-class PolicyOptions(TypedDict, total=False):
-    """The fields of `Policies`, each left out where the default is meant."""
-
-    timeout: Timeout | None
-    retry: Retry | None
-    breaker: CircuitBreaker | None
-    bulkhead: Bulkhead | None
-    coalescing: Coalescing | None
-    balancing: LoadBalancing | None
-    outliers: OutlierDetection | None
-    hedging: Hedging | None
-    rate_limit: RateLimit | None
-    fault: FaultInjection | None
-    deadline_header: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OnionStatistics:
-    """
-    What the layers know at this moment; `None` where the layer is off.
-
-    `calls` and `failure_rate` (0 to 1) are the breaker's window, `taken` and `queued` the bulkhead's slots and
-    waiting calls, `retry_tokens` what the budget of retries and hedges holds, `hedge_delay` how many seconds after its
-    beginning a try is hedged (`None` also while too few have been seen to know), `rate_tokens` how many tries the rate
-    limit would let through at once, `addresses` each of several.
-    """
-
-    state: State | None
-    calls: int | None
-    failure_rate: float | None
-    taken: int | None
-    queued: int | None
-    retry_tokens: float | None
-    hedge_delay: float | None
-    rate_tokens: float | None
-    addresses: tuple[AddressStatistics, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an onion is made of besides policies: its wire, what its layers remember, and their surroundings."""
-
-    send: Send
-    breaker: Breaker | None
-    slots: Slots | None
-    rate: Rate | None
-    budget: Budget | None
-    hedger: Hedger | None
-    addresses: Addresses | None
-    emitter: Emitter
-    clock: Callable[[], float]
-    random: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,29 +56,7 @@ class Onion:
 
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
-        breaker, slots, budget, hedger = self.parts.breaker, self.parts.slots, self.parts.budget, self.parts.hedger
-        addresses = self.parts.addresses
-        return OnionStatistics(
-            state=breaker.state if breaker else None,
-            calls=breaker.calls if breaker else None,
-            failure_rate=breaker.failure_rate if breaker else None,
-            taken=slots.taken if slots else None,
-            queued=slots.queued if slots else None,
-            retry_tokens=budget.tokens if budget else None,
-            hedge_delay=hedger.delay if hedger else None,
-            rate_tokens=self._rate_tokens(),
-            addresses=addresses.cluster.statistics() if addresses else (),
-        )
-
-    def _rate_tokens(self) -> float | None:
-        rate = self.parts.rate
-        if rate is None:
-            return None
-        try:
-            now = self.parts.clock()
-        except RuntimeError:  # no loop runs, and with it no clock
-            now = rate.updated
-        return rate.tokens(now)
+        return self.parts.statistics()
 
 
 def build_onion(
@@ -183,18 +76,21 @@ def build_onion(
     where it says.
     """
     bulkhead, rate_limit, hedges = policies.bulkhead, policies.rate_limit, policies.hedging
+    identify = identify_of(send)
     if policies.fault:
         send = faulting(policies.fault, random=random, emitter=emitter)(send)
     budget = _budget(policies)
     breaker, close = _breaker(policies.breaker, name=name, operation=operation, emitter=emitter, random=random)
     parts = Parts(
         send=announcing(policies.deadline_header)(send),
-        breaker=breaker,
-        slots=Slots(bulkhead) if bulkhead else None,
-        addresses=addresses,
-        rate=Rate(rate_limit) if rate_limit else None,
+        identify=identify,
+        flights=Flights() if policies.coalescing and identify else None,
         budget=budget,
         hedger=Hedger(hedges, retry=policies.retry, budget=budget, emitter=emitter) if hedges else None,
+        breaker=breaker,
+        slots=Slots(bulkhead) if bulkhead else None,
+        rate=Rate(rate_limit) if rate_limit else None,
+        addresses=addresses,
         emitter=emitter,
         clock=_loop_time,
         random=random,
@@ -203,36 +99,56 @@ def build_onion(
 
 
 def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) -> Onion:
-    """Build the layers in their order; one that is switched off is not there."""
-    timeout, retry, clock = policies.timeout, policies.retry, parts.clock
-    onion: list[tuple[str, Layer]] = [("deadline", deadline(timeout.total if timeout else None))]
+    """Put the layers together; what has no name is no policy's."""
+    onion = [*_around_calls(policies, parts), *_around_tries(policies, parts)]
+    send = parts.send
+    for _, layer in reversed(onion):
+        send = layer(send)
+    send = reporting(parts.emitter, clock=parts.clock)(send)
+    inmost = (*(("fault",) if policies.fault else ()), "wire", *(("mesh",) if policies.managed_by_mesh else ()))
+    return Onion(policies, parts, send, layers=(*(name for name, _ in onion if name), *inmost), close=close)
+
+
+def _around_calls(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer]]:
+    """Yield what happens once for a call, in its order; a layer that is switched off is not there."""
+    timeout, retry = policies.timeout, policies.retry
+    yield "deadline", deadline(timeout.total if timeout else None)
+    if policies.coalescing and parts.flights and parts.identify:
+        yield (
+            "coalesce",
+            coalescing(
+                policies.coalescing,
+                parts.flights,
+                identify=parts.identify,
+                per_try=timeout.attempt if timeout else None,
+                emitter=parts.emitter,
+            ),
+        )
     if retry:
-        retrier = Retrier(retry, budget=parts.budget, clock=clock, random=parts.random, emitter=parts.emitter)
-        onion.append(("retry", retrying(retrier)))
+        retrier = Retrier(retry, budget=parts.budget, clock=parts.clock, random=parts.random, emitter=parts.emitter)
+        yield "retry", retrying(retrier)
     if parts.hedger:
-        onion.append(("hedge", hedging(parts.hedger)))
+        yield "hedge", hedging(parts.hedger)
+
+
+def _around_tries(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer]]:
+    """Yield what happens once for every try."""
+    timeout, clock = policies.timeout, parts.clock
     if parts.emitter.wants(AttemptRejected):
-        onion.append(("", reporting_refusals(parts.emitter)))
+        yield "", reporting_refusals(parts.emitter)
     if parts.breaker and policies.breaker:
-        onion.append(("breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)))
+        yield "breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)
     if parts.slots:
-        onion.append(("bulkhead", limiting(parts.slots)))
+        yield "bulkhead", limiting(parts.slots)
     if parts.rate:
-        onion.append(("rate limit", rating(parts.rate, clock=clock)))
+        yield "rate limit", rating(parts.rate, clock=clock)
     if parts.addresses:
         # A failure is worth at least the time that a try may take: one that fails at once must not look quick.
         penalty = (timeout or _PATIENT).attempt or (timeout or _PATIENT).total
         cluster, refresher = parts.addresses.cluster, parts.addresses.refresher
-        onion.append(("balance", balancing(cluster, refresher, clock=clock, penalty=penalty)))
+        yield "balance", balancing(cluster, refresher, clock=clock, penalty=penalty)
     if timeout:
-        onion.append(("per-try timeout", timing(timeout.attempt)))
-
-    send = parts.send
-    for _, layer in reversed(onion):
-        send = layer(send)
-    send = reporting(parts.emitter, clock=clock)(send)
-    names = [*(name for name, _ in onion if name), *(["fault"] if policies.fault else []), "wire"]
-    return Onion(policies, parts, send, layers=tuple(names), close=close)
+        yield "per-try timeout", timing(timeout.attempt)
 
 
 def _budget(policies: Policies) -> Budget | None:

@@ -8,7 +8,9 @@ import httpx
 
 from bff.ambassador._core import Context
 from bff.ambassador._httpx import as_httpx, from_httpx
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
+from bff.ambassador._onion import Onion, build_onion
+from bff.ambassador._parts import OnionStatistics
+from bff.ambassador._policies import Policies, PolicyOptions
 from bff.ambassador._wires import Verify, new_wire
 from bff.errors import (
     BFFError,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bff.ambassador._onion import Policies
+from bff.ambassador._policies import Policies
 from bff.app import BFF
 from bff.declare._operation import Operation
 

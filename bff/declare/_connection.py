@@ -10,7 +10,9 @@ from bff.ambassador._address import address
 from bff.ambassador._addresses import Addresses, new_addresses
 from bff.ambassador._auth import authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
-from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
+from bff.ambassador._onion import Onion, build_onion
+from bff.ambassador._parts import OnionStatistics
+from bff.ambassador._policies import Policies, PolicyOptions
 from bff.ambassador._wires import new_wire
 from bff.declare._exchange import Binding
 from bff.declare._operation import Operation

@@ -112,8 +112,10 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
         fields={"delay": _NUMBER, "delay_rate": _NUMBER, "status": _COUNT, "abort_rate": _NUMBER},
     ),
     "deadline_header": FieldSpec(_Text | None),
+    "managed_by_mesh": FieldSpec(bool),
 }
 
+_STRICT: Final = frozenset({"max_body", "managed_by_mesh"})
 _TEXTS: Final = frozenset({"base_url", "name", "verify", "deadline_header"})
 
 MENDS: Final[Mapping[str, str]] = {
@@ -124,6 +126,7 @@ MENDS: Final[Mapping[str, str]] = {
     "verify": "set it to True, False, the path of a CA bundle, or an SSLContext",
     "max_body": "set it to a number of bytes, more than 0",
     "deadline_header": "set it to the name of a header, or to None to send none",
+    "managed_by_mesh": "set it to True or False",
     **{
         name: f"set it to a {spec.policy.__name__}(...), or to None to switch it off"
         for name, spec in FIELDS.items()
@@ -153,7 +156,7 @@ def is_fit(key: str, value: object) -> bool:
         return True
     adapter: TypeAdapter[object] = TypeAdapter(spec.kind or object)
     try:
-        adapter.validate_python(value, strict=key == "max_body")
+        adapter.validate_python(value, strict=key in _STRICT)
     except ValidationError:
         return False
     return not isinstance(value, str) or key in _TEXTS or spec.kind is None

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from bff.ambassador._announcing import DEADLINE_HEADER
 from bff.ambassador._auth import Auth
-from bff.ambassador._onion import OnionStatistics
+from bff.ambassador._parts import OnionStatistics
 from bff.ambassador._refresher import Lookup
 from bff.ambassador._wires import Transport, Verify
 from bff.declare._batch import batch_mistakes
@@ -59,6 +59,7 @@ class UpstreamSettings(TypedDict, total=False):
     rate_limit: RateLimit | Mapping[str, Any] | None
     fault: FaultInjection | Mapping[str, Any] | None
     deadline_header: str | None
+    managed_by_mesh: bool
     transport: "Transport | None"
     resolver: Lookup | None
 
@@ -97,6 +98,7 @@ class Upstream:
     rate_limit: ClassVar[RateLimit | None] = None
     fault: ClassVar[FaultInjection | None] = None
     deadline_header: ClassVar[str | None] = DEADLINE_HEADER
+    managed_by_mesh: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -260,6 +262,10 @@ def _connect(
     if not problems and not base_url:
         mend = f"set `base_url` on the class, or {env_prefix(cls.name)}BASE_URL"
         problems.append(Problem("it has no address", mend, cls.__name__, *class_place(cls, "base_url")))
+    if not problems and not isinstance(base_url, str) and settings["managed_by_mesh"]:
+        what = "it has several addresses, and its mesh is to choose between them"
+        mend = "give the one name by which the mesh knows it, or leave `managed_by_mesh` out"
+        problems.append(Problem(what, mend, f"{cls.__name__}.managed_by_mesh", *class_place(cls, "base_url")))
     if problems:
         raise DeclarationError(problems)
     try:

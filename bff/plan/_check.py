@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bff.ambassador._onion import Policies
+from bff.ambassador._policies import Policies
 from bff.declare._endpoint import Endpoint
 from bff.declare._operation import Operation, operations_of
 from bff.declare._profile import Profile

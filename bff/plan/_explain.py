@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bff.ambassador._onion import Policies
+from bff.ambassador._policies import Policies
 from bff.declare._operation import Operation
 from bff.plan._plan import Plan
 from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep

@@ -46,6 +46,11 @@ class Timeout:
         validate(self, total=SECONDS, per_try=_PER_TRY, connect=SECONDS)
 
     @property
+    def is_halved(self) -> bool:
+        """Whether `per_try` was left out."""
+        return isinstance(self.per_try, _Share)
+
+    @property
     def attempt(self) -> float | None:
         """Seconds that one try may take, or `None` where only `total` limits it."""
         return self.total / 2 if isinstance(self.per_try, _Share) else self.per_try

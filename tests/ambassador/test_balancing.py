@@ -13,7 +13,7 @@ import pytest
 from bff import Bulkhead, CircuitBreaker, LoadBalancing, OutlierDetection, Retry, RetryBudget, Timeout, UpstreamTimeout
 from bff.ambassador import Context, Onion, Request, build_onion
 from bff.ambassador._balancing import balancing
-from bff.ambassador._onion import Policies
+from bff.ambassador._policies import Policies
 from bff.errors import Overloaded
 from bff.events import AddressEjected, AddressParked, AddressReturned, BreakerChanged, PanicChanged
 from bff.policy._balancing import Algorithm

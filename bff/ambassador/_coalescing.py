@@ -1,0 +1,203 @@
+"""Let equal reads that are under way at the same time share one flight, and its outcome."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+from bff.ambassador._announcing import HOP
+from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._flights import PER_REQUEST, Flight, Flights, Told, Turn
+from bff.ambassador._freshness import freshness_of, list_field
+from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
+from bff.events import CallCoalesced, Emitter
+from bff.policy import Coalescing
+
+__all__ = ["Identified", "Identify", "coalescing", "everyone", "identify_of"]
+
+Identify: TypeAlias = Callable[[Request], Awaitable[Hashable | None]]
+"""Returns what will prove to the upstream who is calling; `None` where that cannot be told."""
+
+_READS: Final = frozenset({"GET", "HEAD"})
+
+
+async def everyone(_request: Request) -> Hashable | None:
+    """Say that nothing tells callers apart besides the request."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """
+    Sends with a proof of who is calling, which stands not in the request yet, and says beforehand what it will be.
+
+    `identify` is `None` where nobody can tell.
+    """
+
+    send: Send
+    identify: Identify | None
+
+    def __call__(self, request: Request, context: Context) -> Awaitable[Response]:
+        """Send one request."""
+        return self.send(request, context)
+
+
+def identify_of(send: Send) -> Identify | None:
+    """Return what tells apart the callers whom `send` tells apart."""
+    return send.identify if isinstance(send, Identified) else everyone
+
+
+def coalescing(
+    policy: Coalescing, flights: Flights, *, identify: Identify, per_try: float | None, emitter: Emitter
+) -> Layer:
+    """
+    Send one of several equal reads, inline, and let those that come meanwhile wait for its outcome.
+
+    A read is equal to another in method, URL, all headers but those that name the request, what proves who is
+    calling, and how long a try of it may take.
+    """
+    is_told = emitter.wants(CallCoalesced)
+    # Whoever asks again himself is not tried again by us: his failure is no measure for others.
+    first, again = (per_try, False), (per_try, True)
+
+    def layer(send: Send) -> Send:
+        sharing = _Sharing(send, flights, policy.max_size, emitter if is_told else None)
+
+        # No coroutine of its own: whoever awaits the result awaits what it stands for.
+        def coalesced(request: Request, context: Context) -> Awaitable[Response]:
+            if request.method not in _READS or request.content:
+                return send(request, context)
+            mark = again if context.is_retry else first
+            if identify is everyone:
+                return sharing.send(request, context, mark)
+            return identified(request, context, mark)
+
+        async def identified(request: Request, context: Context, mark: Hashable) -> Response:
+            identity = await identify(request)
+            if identity is None:
+                return await send(request, context)
+            return await sharing.send(request, context, (mark, identity))
+
+        return coalesced
+
+    return layer
+
+
+@dataclass(frozen=True, slots=True)
+class _Sharing:
+    """Sends reads, or waits for one that is equal."""
+
+    _send: Send
+    _flights: Flights
+    _max_size: int
+    _emitter: Emitter | None
+
+    async def send(self, request: Request, context: Context, mark: Hashable) -> Response:
+        """Send a read, or return or raise the outcome of an equal one; `mark` is what they have in common besides."""
+        flights = self._flights
+        flight = flights.lead(request, mark, context)
+        if flight is None:
+            found = await self._join(request, context, mark)
+            if not isinstance(found, Flight):
+                return found or await self._send(request, context)
+            flight = found
+        flights.flown += 1
+        try:
+            response = await self._send(request, context)
+        except BaseException as error:
+            flights.settle(flight, _for_others(error, flight.context))
+            raise
+        if flight.waiting:
+            flights.settle(flight, self._shared(response, context))
+        else:
+            flights.end(flight)
+        return response
+
+    async def _join(self, request: Request, context: Context, mark: Hashable) -> Response | Flight | None:
+        """Return the answer to an equal read, or the flight that is to be flown now, or `None` for one to go alone."""
+        flights = self._flights
+        flight, is_leader = flights.find(request, mark, context)
+        if is_leader:
+            return flight
+        told = await flights.wait(flight)
+        if told is Turn.ALONE:
+            return None
+        if told is Turn.LEAD:
+            flight.context = context
+            return flight
+        flights.shared += 1
+        if self._emitter is not None:
+            leader = flight.context.request_id
+            self._emitter.emit(CallCoalesced(context.upstream, context.operation, context.request_id, leader))
+        if isinstance(told, Response):
+            return _copied(told)
+        raise _twin(told)
+
+    def _shared(self, response: Response, context: Context) -> Told:
+        """Return what an answer is to those that wait for it."""
+        if _is_hurried(response, context):
+            return Turn.LEAD
+        # A copy: whoever led may change what is its own.
+        return _copied(response) if _is_shareable(response, self._max_size) else Turn.ALONE
+
+
+def _for_others(error: BaseException, context: Context) -> Told:
+    """Return what the error of a leader is to those that wait: a failure of the upstream is theirs, too."""
+    limit = context.limit
+    if not isinstance(error, Exception) or isinstance(error, DeadlineExceeded) or (limit is not None and limit.rang):
+        return Turn.LEAD
+    return error if isinstance(error, UpstreamError | RejectedError) else Turn.ALONE
+
+
+def _copied(response: Response) -> Response:
+    """Return an answer that its reader may change."""
+    headers: Mapping[str, str] = response.headers
+    copy: Callable[[], Mapping[str, str]] | None = getattr(headers, "copy", None)
+    return Response(response.status, copy() if copy else headers, response.content)
+
+
+def _is_shareable(response: Response, max_size: int) -> bool:
+    """Say whether an answer is for everyone who asks the same."""
+    if len(response.content) > max_size:
+        return False
+    headers = response.headers
+    # One that is private may be so for its cookie, which `freshness_of` sees to.
+    freshness = freshness_of(headers)
+    vary = list_field(headers, "vary")
+    return not (
+        freshness.private
+        or freshness.no_store
+        or (vary is not None and any(_is_particular(name) for name in vary.split(",")))
+    )
+
+
+def _is_particular(name: str) -> bool:
+    """Say whether an answer that varies by a header is for one request alone (RFC 9110 section 12.5.5)."""
+    name = name.strip().lower()
+    return name == "*" or name in PER_REQUEST
+
+
+def _is_hurried(response: Response, context: Context) -> bool:
+    """
+    Say whether an upstream, or a proxy before it, gave up because the leader had no more time.
+
+    It was told how much there was, less the way back.
+    """
+    limit = context.limit
+    if response.status != HTTPStatus.GATEWAY_TIMEOUT or limit is None:
+        return False
+    return limit.when - asyncio.get_running_loop().time() <= 2 * HOP
+
+
+def _twin(error: UpstreamError | RejectedError) -> UpstreamError | RejectedError:
+    """
+    Return an error like another one, to be raised by somebody else.
+
+    An exception that several tasks raise gathers all their frames, and ties them to one another.
+    """
+    kind = type(error)
+    twin = kind.__new__(kind, *error.args)
+    twin.__dict__.update(error.__dict__)
+    twin.__cause__, twin.__suppress_context__ = error.__cause__, error.__suppress_context__
+    return twin

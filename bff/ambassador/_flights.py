@@ -1,0 +1,155 @@
+"""Which reads are under way, and who waits for one that is equal."""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from enum import Enum
+from typing import Final, TypeAlias
+
+from bff.ambassador._core import Context, Request, Response
+from bff.errors import RejectedError, UpstreamError
+
+__all__ = ["PER_REQUEST", "Flight", "Flights", "Told", "Turn"]
+
+PER_REQUEST: Final = frozenset(
+    {
+        "b3",
+        "traceparent",
+        "tracestate",
+        "x-b3-flags",
+        "x-b3-parentspanid",
+        "x-b3-sampled",
+        "x-b3-spanid",
+        "x-b3-traceid",
+        "x-request-id",
+    }
+)
+"""
+Headers that differ with every request, and name it and nothing else.
+
+`baggage` is none of these: what an application puts into it, a tenant or an experiment, may well change an answer.
+"""
+
+
+class Turn(Enum):
+    """What a waiting call is told where it is given no outcome."""
+
+    LEAD = "ask again, for those behind you too"
+    ALONE = "ask for yourself"
+
+
+Told: TypeAlias = Response | UpstreamError | RejectedError | Turn
+"""What those that wait are told: the outcome, or what to do instead."""
+
+
+class Flight:
+    """A read that is under way, and those that wait for it; `context` is that of the call that leads."""
+
+    __slots__ = ("_key", "context", "loop", "mark", "request", "waiting")
+
+    def __init__(self, request: Request, mark: Hashable, context: Context, loop: asyncio.AbstractEventLoop) -> None:
+        self.request = request
+        self.mark = mark
+        self.context = context
+        self.loop = loop
+        self.waiting: deque[asyncio.Future[Told]] | None = None
+        self._key: Hashable = None
+
+    @property
+    def key(self) -> Hashable:
+        """What equal reads of one target have in common: all headers but those that name the request, and the rest."""
+        if self._key is None:
+            request = self.request
+            kept = [pair for pair in request.headers if pair[0] not in PER_REQUEST]
+            self._key = (self.mark, request.method, request.origin, request.host, *kept)
+        return self._key
+
+    def tell(self, told: Told) -> None:
+        """Tell all that wait."""
+        waiting, self.waiting = self.waiting, None
+        for turn in waiting or ():
+            if not turn.done():
+                turn.set_result(told)
+
+    def pass_on(self) -> bool:
+        """Let the first that waits ask again; say whether there is one."""
+        while self.waiting and not self.loop.is_closed():
+            turn = self.waiting.popleft()
+            if not turn.done():
+                turn.set_result(Turn.LEAD)
+                return True
+        return False
+
+
+class Flights:
+    """
+    The reads that are under way.
+
+    Nearly always there is one at most of a target: only when a second comes are both looked at closely.
+    """
+
+    __slots__ = ("_by_target", "flown", "shared")
+
+    def __init__(self) -> None:
+        self._by_target: dict[str, Flight | dict[Hashable, Flight]] = {}
+        self.flown = 0
+        self.shared = 0
+
+    @property
+    def under_way(self) -> int:
+        """How many reads are under way."""
+        return sum(1 if isinstance(found, Flight) else len(found) for found in self._by_target.values())
+
+    def lead(self, request: Request, mark: Hashable, context: Context) -> Flight | None:
+        """Begin a flight, unless there may be an equal one: `find` tells then."""
+        target = request.target
+        if target in self._by_target:
+            return None
+        flight = self._by_target[target] = Flight(request, mark, context, asyncio.get_running_loop())
+        return flight
+
+    def find(self, request: Request, mark: Hashable, context: Context) -> tuple[Flight, bool]:
+        """Return the flight of reads equal to this one, and whether it begins with it."""
+        new = Flight(request, mark, context, asyncio.get_running_loop())
+        flights = self._by_target[request.target]
+        if isinstance(flights, Flight):
+            flights = self._by_target[request.target] = {flights.key: flights}
+        flight = flights.get(new.key)
+        # One whose loop has ended under it will never land.
+        if flight is None or flight.loop is not new.loop:
+            flights[new.key] = new
+            return new, True
+        return flight, False
+
+    def end(self, flight: Flight) -> None:
+        """Forget a flight: whoever comes now asks anew."""
+        target = flight.request.target
+        flights = self._by_target.get(target)
+        if flights is flight:
+            del self._by_target[target]
+        elif isinstance(flights, dict) and flights.get(flight.key) is flight:
+            del flights[flight.key]
+            if not flights:
+                del self._by_target[target]
+
+    def settle(self, flight: Flight, told: Told) -> None:
+        """End a flight; with `LEAD` it goes on under whoever has waited longest, if anybody waits."""
+        if told is Turn.LEAD and flight.pass_on():
+            return
+        self.end(flight)
+        flight.tell(told)
+
+    async def wait(self, flight: Flight) -> Told:
+        """Wait until a flight lands; a cancellation is the waiter's own, and costs nobody else anything."""
+        turn: asyncio.Future[Told] = flight.loop.create_future()
+        if flight.waiting is None:
+            flight.waiting = deque()
+        flight.waiting.append(turn)
+        try:
+            return await turn
+        except BaseException:
+            if not turn.done():
+                turn.cancel()  # it was not a task that ended, but a coroutine that was closed
+            elif not turn.cancelled() and turn.result() is Turn.LEAD:
+                self.settle(flight, Turn.LEAD)
+            raise
