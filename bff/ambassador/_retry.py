@@ -69,13 +69,37 @@ class Retrier:
         request, context = cast("tuple[Request, Context]", state.args)
         self._set(state, outcome)
         pause = None
-        if not context.is_retry and await self._wants(state, request, outcome):
+        try:
+            is_wanted = not context.is_retry and await self._wants(state, request, outcome)
+        except BaseException:
+            # What a strategy raises, or a cancellation that meets it, takes the place of the answer.
+            if isinstance(outcome, Response) and outcome.stream is not None:
+                await outcome.stream.aclose()
+            raise
+        if is_wanted:
             pause = self._fit(self._wait(state, outcome), context)
             if self.budget is not None and not self.budget.has_token():
                 pause = None
         if self._emitter is not None:
             self._report(state, outcome, pause)
         return pause
+
+    async def rest(self, pause: float, outcome: Response | Exception) -> bool:
+        """Let the pause pass and take what a retry costs; `False` where the budget does not have it."""
+        stream = outcome.stream if isinstance(outcome, Response) else None
+        if stream is None:
+            await asyncio.sleep(pause)
+            # Whoever slept at the same time may have used the budget up meanwhile.
+            return self._withdraw()
+        # A body that has been left cannot be handed on: here the budget decides before the pause.
+        if not self._withdraw():
+            return False
+        await stream.aclose()
+        await asyncio.sleep(pause)
+        return True
+
+    def _withdraw(self) -> bool:
+        return self.budget is None or self.budget.withdraw()
 
     def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None) -> None:
         is_fine = isinstance(outcome, Response) and outcome.status < _SERVER_ERRORS
@@ -97,7 +121,7 @@ class Retrier:
         if state.attempt_number >= self.policy.attempts or isinstance(outcome, _FINAL):
             return False
         is_unsent = isinstance(outcome, UpstreamError) and not outcome.sent
-        if not (is_unsent or is_repeatable(request)):
+        if not (is_unsent or (is_repeatable(request) and request.is_replayable)):
             return False
         if isinstance(outcome, Response) and outcome.status in self._statuses:
             return True
@@ -148,9 +172,7 @@ def retrying(retrier: Retrier) -> Layer:
             state = retrier.begin(send, request, context)
             try:
                 while (pause := await retrier.pause(state, outcome)) is not None:
-                    await asyncio.sleep(pause)
-                    # Whoever slept at the same time may have used the budget up meanwhile.
-                    if retrier.budget is not None and not retrier.budget.withdraw():
+                    if not await retrier.rest(pause, outcome):
                         break
                     state.idle_for += pause
                     state.prepare_for_next_attempt()

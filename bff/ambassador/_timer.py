@@ -41,8 +41,10 @@ class Alarm:
         """Ring as much later as it was held; holding it for next to no time costs no new timer."""
         if self._held_at is None:
             return
-        held, self._held_at = self._loop.time() - self._held_at, None
-        if held > _UNNOTICED:
+        now = self._loop.time()
+        held, self._held_at = now - self._held_at, None
+        # One that would have rung meanwhile has kept silent for good.
+        if held > _UNNOTICED or now >= self.when:
             self._handle.cancel()
             self.when += held
             self._handle = self._loop.call_at(self.when, self._ring)
