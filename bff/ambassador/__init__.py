@@ -7,6 +7,8 @@ from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._client import Ambassador
 from bff.ambassador._core import Context, Layer, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
+from bff.ambassador._stream import Stream
+from bff.ambassador._streamed import StreamedResponse
 
 if TYPE_CHECKING:
     from bff.ambassador._httpx import HttpxWire
@@ -25,6 +27,8 @@ __all__ = [
     "Request",
     "Response",
     "Send",
+    "Stream",
+    "StreamedResponse",
     "Wire",
     "build_onion",
 ]

@@ -57,8 +57,9 @@ class HttpxWire:
             message.extensions = {**extensions, "trace": _tracing(watch, extensions.get("trace"))}
         try:
             response = await self._transport.handle_async_request(message)
-            if context.is_streamed:
-                return self._streamed(response, context)
+            if context.is_streamed and (message is request.original or not _has_long_head(response)):
+                stream = Stream(_Incoming(response, context, library))
+                return Response(response.status_code, response.headers, b"", stream, response.extensions)
             try:
                 content = await self._body(response, context)
             finally:
@@ -90,13 +91,8 @@ class HttpxWire:
         message.extensions["timeout"] = self._timeout
         return message
 
-    def _streamed(self, response: httpx.Response, context: Context) -> Response:
-        stream = Stream(_Incoming(response, context, self._library))
-        return Response(response.status_code, response.headers, b"", stream, response.extensions)
-
     async def _body(self, response: httpx.Response, context: Context) -> bytes:
-        raw = response.headers.raw
-        if len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw):
+        if _has_long_head(response):
             raise _violation("more or longer headers than any answer needs", context)
         parts: list[bytes] = []
         size = 0
@@ -137,6 +133,11 @@ class _Incoming:
 
     def abandon(self) -> None:
         """Do nothing: without waiting, nothing can be done."""
+
+
+def _has_long_head(response: httpx.Response) -> bool:
+    raw = response.headers.raw
+    return len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw)
 
 
 def _tracing(watch: Alarm, theirs: Callable[..., Any] | None) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:

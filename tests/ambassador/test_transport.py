@@ -90,9 +90,7 @@ def test_cookies_and_redirects_remain_the_clients_business() -> None:
         (KeyError("a bug"), type(None)),
     ],
 )  # fmt: skip
-def test_an_error_of_the_transport_that_is_wrapped_comes_out_as_it_was(
-    raised: Exception, ours: type[BFFError]
-) -> None:
+def test_an_error_of_the_transport_that_is_wrapped_comes_out_as_it_was(raised: Exception, ours: type[BFFError]) -> None:
     """What the layers saw in it is its context; what is the request's own fault they do not look at."""
 
     async def main() -> None:
