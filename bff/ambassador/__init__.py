@@ -10,6 +10,8 @@ from bff.ambassador._core import Context, Layer, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, build_onion
 from bff.ambassador._parts import OnionStatistics
 from bff.ambassador._policies import Policies
+from bff.ambassador._stream import Stream
+from bff.ambassador._streamed import StreamedResponse
 
 if TYPE_CHECKING:
     from bff.ambassador._dns import Resolver
@@ -31,6 +33,8 @@ __all__ = [
     "Resolver",
     "Response",
     "Send",
+    "Stream",
+    "StreamedResponse",
     "Wire",
     "build_onion",
 ]

@@ -11,9 +11,7 @@ from typing import Final
 from weakref import WeakSet
 
 from aiohttp import (
-    ClientError,
     ClientOSError,
-    ClientPayloadError,
     ClientRequest,
     ClientTimeout,
     ServerDisconnectedError,
@@ -22,13 +20,15 @@ from aiohttp import (
 )
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.http import RawResponseMessage
 from yarl import URL
 
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._decoding import decoded
-from bff.ambassador._message import LONGEST_HEADER, MOST_HEADERS, check_target, head
-from bff.errors import ContractViolation, Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from bff.ambassador._message import LONGEST_HEADER, MOST_HEADERS, check_target, declared_length, head
+from bff.ambassador._stream import Stream
+from bff.ambassador._transfer import FAULTS, Incoming, drop, send_body, translated, violation
+from bff.errors import Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["AiohttpWire"]
 
@@ -70,7 +70,9 @@ class AiohttpWire:
         if pool is None or pool.loop is not asyncio.get_running_loop():
             pool = await self._new_pool()
         site = pool.site(request.origin, request.host)
-        message = head(request, site.host) + request.content
+        message = head(request, site.host, is_raw=context.is_streamed)
+        if isinstance(request.content, bytes):
+            message += request.content
         try:
             connection = await self._connect(pool, site, context)
             try:
@@ -78,8 +80,8 @@ class AiohttpWire:
             except _StaleError:
                 connection = await self._connect(pool, site, context, is_fresh=True)
                 return await self._exchange(pool, connection, message, request, context)
-        except (ClientError, HttpProcessingError, OSError, _StaleError) as error:
-            raise _translated(error, context) from error
+        except (*FAULTS, _StaleError) as error:
+            raise translated(error, context) from error
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -97,6 +99,9 @@ class AiohttpWire:
         return pool
 
     async def _connect(self, pool: "_Pool", site: "_Site", context: Context, *, is_fresh: bool = False) -> Connection:
+        watch = context.watch
+        if watch is not None:
+            watch.hold()
         while True:
             try:
                 connection = await pool.connector.connect(site.address, [], self._timeout)
@@ -114,8 +119,10 @@ class AiohttpWire:
             assert protocol is not None
             # What an upstream sent unasked on an idle connection must never become the answer to this request.
             if protocol.should_close or (is_fresh and protocol in pool.used):
-                _drop(connection)
+                drop(connection)
                 continue
+            if watch is not None:
+                watch.resume()
             return connection
 
     async def _exchange(
@@ -135,32 +142,33 @@ class AiohttpWire:
                 max_headers=MOST_HEADERS,
             )
             transport.write(message)
+            if not isinstance(request.content, bytes) and not await send_body(
+                request.content, protocol, length=declared_length(request)
+            ):
+                protocol.force_close()
             try:
                 header, body = await _final_head(protocol, context)
             except (ServerDisconnectedError, ClientOSError) as error:
-                if is_used and request.method in _IDEMPOTENT:
+                if is_used and request.method in _IDEMPOTENT and request.is_replayable:
                     raise _StaleError from error
                 raise
+            if context.is_streamed:
+                return _streamed(header, Stream(Incoming(connection, body, context, pool.release)))
             content = await self._body(body, header.headers.get("content-length"), context)
-            # An answer that came before the request was read whole leaves the connection in the middle of it.
-            if transport.get_write_buffer_size():
-                protocol.force_close()
         except BaseException:
-            _drop(connection)
+            drop(connection)
             raise
-        if not is_used:
-            pool.used.add(protocol)
-        connection.release()
+        pool.release(connection, is_used=is_used)
         try:
             content = decoded(content, header.headers, max_size=self._max_body)
         except ValueError as error:
-            raise _violation(str(error), context) from error
+            raise violation(str(error), context) from error
         return Response(header.code, header.headers, content)
 
     async def _body(self, body: StreamReader, length: str | None, context: Context) -> bytes:
         limit = self._max_body
         if length is not None and length.isdigit() and int(length) > limit and not body.is_eof():
-            raise _violation(f"{length} bytes, more than the {limit} of `max_body`", context)
+            raise violation(f"{length} bytes, more than the {limit} of `max_body`", context)
         if body.is_eof() and body.exception() is None:
             content = body.read_nowait()
             size = len(content)
@@ -172,7 +180,7 @@ class AiohttpWire:
                 size += len(part)
             content = b"".join(parts)
         if size > limit:
-            raise _violation(f"more than the {limit} bytes of `max_body`", context)
+            raise violation(f"more than the {limit} bytes of `max_body`", context)
         return content
 
 
@@ -192,6 +200,17 @@ class _Pool:
     connector: TCPConnector
     used: WeakSet[ResponseHandler] = field(default_factory=WeakSet[ResponseHandler])
     _sites: dict[tuple[str, str], _Site] = field(default_factory=dict[tuple[str, str], _Site])
+
+    def release(self, connection: Connection, *, is_used: bool = False) -> None:
+        """Keep a connection that has brought a whole answer for the next request."""
+        protocol = connection.protocol
+        assert protocol is not None
+        # An answer that came before the request was read whole leaves the connection in the middle of it.
+        if protocol.transport is not None and protocol.transport.get_write_buffer_size():
+            protocol.force_close()
+        if not is_used:
+            self.used.add(protocol)
+        connection.release()
 
     def site(self, origin: str, host: str) -> _Site:
         site = self._sites.get((origin, host))
@@ -216,21 +235,21 @@ async def _final_head(protocol: ResponseHandler, context: Context) -> tuple[RawR
     while header.code in _INFORMATIONAL:
         header, body = await protocol.read()
     if header.code == HTTPStatus.SWITCHING_PROTOCOLS:
-        raise _violation("it switched protocols, which nobody asked for", context)
+        raise violation("it switched protocols, which nobody asked for", context)
     return header, body
+
+
+def _streamed(header: RawResponseMessage, stream: Stream) -> Response:
+    """Return an answer whose body is still to come, with what httpx says of one besides."""
+    version = f"HTTP/{header.version.major}.{header.version.minor}".encode()
+    extensions = {"http_version": version, "reason_phrase": header.reason.encode("utf-8", "surrogateescape")}
+    return Response(header.code, header.headers, b"", stream, extensions)
 
 
 async def _close(pool: _Pool) -> None:
     # Where the loop is gone, so are its connections: what aiohttp has left of them cannot be told.
     with suppress(RuntimeError) if pool.loop.is_closed() else nullcontext():
         await pool.connector.close()
-
-
-def _drop(connection: Connection) -> None:
-    # Aborted, not closed: closing waits until everything is written, and a peer that hangs never reads it.
-    if connection.protocol is not None:
-        connection.protocol.abort()
-    connection.close()
 
 
 def _unconnected(error: OSError, context: Context) -> UpstreamError | Overloaded:
@@ -243,14 +262,3 @@ def _unconnected(error: OSError, context: Context) -> UpstreamError | Overloaded
     )
     unreachable.sent = False
     return unreachable
-
-
-def _translated(error: Exception, context: Context) -> UpstreamError:
-    if isinstance(error, HttpProcessingError):
-        return _violation(f"what came is no HTTP: {error.message.splitlines()[0] if error.message else ''}", context)
-    what = "the answer is not whole" if isinstance(error, ClientPayloadError) else "the connection broke"
-    return UpstreamUnreachable(f"{what}: {error}", upstream=context.upstream, operation=context.operation)
-
-
-def _violation(what: str, context: Context) -> ContractViolation:
-    return ContractViolation(what, upstream=context.upstream, operation=context.operation)

@@ -36,6 +36,8 @@ def announcing(header: str | None) -> Layer:
                 left = alarm.when - asyncio.get_running_loop().time() - HOP
                 headers.append((name, str(max(round(left * 1000), 1))))
             told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
+            if request.original is not None:
+                told.original = request.original
             return send(told, context)
 
         if header is None:

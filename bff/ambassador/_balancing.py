@@ -9,6 +9,7 @@ from bff.ambassador._cluster import Cluster
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._member import Member
 from bff.ambassador._retry_after import retry_after
+from bff.ambassador._stream import End, Stream
 from bff.ambassador._verdict import verdict
 from bff.errors import UpstreamError
 
@@ -49,13 +50,18 @@ def balancing(
                 member = cluster.another(context, start)
             told = Request(request.method, member.origin, request.target, request.headers, request.content, member.host)
             member.active += 1
+            stream: Stream | None = None
             try:
                 response = await send(told, context)
+                stream = response.stream
             except UpstreamError:
                 referee.failed(member, None, start)
                 raise
             finally:
-                member.active -= 1
+                if stream is None:
+                    member.active -= 1
+                else:
+                    stream.on_end(referee.end_of(member, start))
             if response.status >= _CLIENT_ERRORS:
                 referee.judge(member, response, context, start)
             elif is_timed:
@@ -85,6 +91,16 @@ class _Referee:
         now = self.clock()
         took = now - start if self.cluster.is_timed else 0.0
         self.cluster.failed(member, status, max(took, self.penalty), now)
+
+    def end_of(self, member: Member, start: float) -> End:
+        """Return what is told of the end of a streamed body: until then the address is busy with it."""
+
+        def end(error: BaseException | None) -> None:
+            member.active -= 1
+            if isinstance(error, UpstreamError):
+                self.failed(member, None, start)
+
+        return end
 
     def judge(self, member: Member, response: Response, context: Context, start: float) -> None:
         """Take an answer that may not speak for its address."""

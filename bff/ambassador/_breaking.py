@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bff.ambassador._breaker import Breaker
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._stream import End, Stream
 from bff.ambassador._verdict import verdict
 from bff.errors import CircuitOpen, UpstreamError
 
@@ -33,17 +34,41 @@ def breaking(breaker: Breaker, *, clock: Callable[[], float], slow_call: float |
                     retry_after=breaker.retry_after(start),
                 )
             ok: bool | None = None
+            stream: Stream | None = None
             try:
                 response = await send(request, context)
                 ok = verdict(response.status)
+                stream = response.stream
                 return response
             except UpstreamError:
                 ok = False
                 raise
             finally:
                 now = clock()
-                breaker.record(permit, ok=ok, slow=is_timed and now - start > allowed, now=now)
+                is_slow = is_timed and now - start > allowed
+                if stream is None:
+                    breaker.record(permit, ok=ok, slow=is_slow, now=now)
+                else:
+                    stream.on_end(_recording(breaker, permit, ok=ok, slow=is_slow, clock=clock))
 
         return guarded
 
     return layer
+
+
+def _recording(breaker: Breaker, permit: int, *, ok: bool | None, slow: bool, clock: Callable[[], float]) -> End:
+    """
+    Return what takes the verdict on a streamed answer when its body has ended.
+
+    One that breaks midway speaks against the upstream; one that was left early says no more than a bad status did.
+    """
+
+    def end(error: BaseException | None) -> None:
+        said = ok
+        if isinstance(error, UpstreamError):
+            said = False
+        elif error is not None and ok:
+            said = None
+        breaker.record(permit, ok=said, slow=slow, now=clock())
+
+    return end

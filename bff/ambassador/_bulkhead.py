@@ -75,9 +75,15 @@ def limiting(slots: Slots) -> Layer:
             else:
                 await _queue(slots, context)
             try:
-                return await send(request, context)
-            finally:
+                response = await send(request, context)
+            except BaseException:
                 slots.release()
+                raise
+            if response.stream is None:
+                slots.release()
+            else:
+                response.stream.on_end(lambda _: slots.release())
+            return response
 
         return limited
 

@@ -2,7 +2,8 @@
 
 import json as jsonlib
 import random as chance
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypedDict, Unpack, cast
@@ -16,6 +17,8 @@ from bff.ambassador._onion import Onion, build_onion
 from bff.ambassador._parts import OnionStatistics
 from bff.ambassador._policies import Policies, PolicyOptions
 from bff.ambassador._refresher import Lookup
+from bff.ambassador._stream import Upload, UploadFailed
+from bff.ambassador._streamed import StreamedResponse
 from bff.ambassador._wires import Transport, Verify, new_wire
 from bff.events import Emitter, Observer
 from bff.policy import Timeout
@@ -32,13 +35,14 @@ class Options(TypedDict, total=False):
     What a request may have besides method and path.
 
     `params` becomes the query (a sequence is repeated, `None` left out), `json` or `content` the body, `timeout`
-    replaces the ambassador's for this call (a number is the total, in seconds).
+    replaces the ambassador's for this call (a number is the total, in seconds). A `content` that is an asynchronous
+    iterable is sent part by part and once: such a request is not repeated after any of it has been sent.
     """
 
     params: Mapping[str, object] | None
     headers: Mapping[str, str] | None
     json: Any
-    content: bytes | str | None
+    content: bytes | str | AsyncIterable[bytes] | None
     timeout: float | Timeout | None
 
 
@@ -75,6 +79,7 @@ class Ambassador:
         self._policies = Policies(**policies)
         timeout = self._policies.timeout
         connect = timeout.connect if timeout else None
+        self._max_body = max_body
         self._wire = wire or new_wire(transport, connect=connect, verify=verify, max_body=max_body)
         inner: Send = authenticating(auth)(self._wire.send) if auth is not None else self._wire.send
         emitter = Emitter(observers)
@@ -99,13 +104,30 @@ class Ambassador:
         (`UnsafePath`) before anything is sent.
         """
         request = self._request(method, path, options)
-        context = Context(self.name)
-        if "timeout" not in options:
-            return await self._onion.send(request, context)
-        timeout = options["timeout"]
-        if isinstance(timeout, int | float):
-            timeout = replace(self._policies.timeout or Timeout(), total=float(timeout))
-        return await self._onion.retimed(timeout).send(request, context)
+        try:
+            return await self._onion_for(options).send(request, Context(self.name))
+        except UploadFailed as failed:
+            raise failed.error from None
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str, **options: Unpack[Options]) -> AsyncGenerator[StreamedResponse]:
+        """
+        Send one request and give the answer as soon as its head is there, whatever its status; see `request`.
+
+        From then on nothing is repeated. The total timeout holds over the body as well, the one of a try ends with the
+        head. The block's end closes the connection where the body has not been read whole.
+        """
+        request = self._request(method, path, options)
+        context = Context(self.name, is_streamed=True)
+        try:
+            response = await self._onion_for(options).send(request, context)
+        except UploadFailed as failed:
+            raise failed.error from None
+        answer = StreamedResponse(response, context, max_body=self._max_body)
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
 
     async def get(self, path: str, **options: Unpack[Options]) -> Response:
         """Send a GET; see `request`."""
@@ -157,6 +179,14 @@ class Ambassador:
     def __repr__(self) -> str:
         return f"<Ambassador to {self._address}: {' > '.join(self._onion.layers)}>"
 
+    def _onion_for(self, options: Options) -> Onion:
+        if "timeout" not in options:
+            return self._onion
+        timeout = options["timeout"]
+        if isinstance(timeout, int | float):
+            timeout = replace(self._policies.timeout or Timeout(), total=float(timeout))
+        return self._onion.retimed(timeout)
+
     def _request(self, method: str, path: str, options: Options) -> Request:
         headers = self._headers | _lowered(options.get("headers"))
         content = options.get("content") or b""
@@ -168,8 +198,14 @@ class Ambassador:
             origin=self._address.origin,
             target=self._address.prefix + _target(path, options.get("params")),
             headers=tuple(headers.items()),
-            content=content.encode() if isinstance(content, str) else content,
+            content=_sendable(content),
         )
+
+
+def _sendable(content: bytes | str | AsyncIterable[bytes]) -> bytes | AsyncIterable[bytes]:
+    if isinstance(content, bytes):
+        return content
+    return content.encode() if isinstance(content, str) else Upload(content)
 
 
 def _target(path: str, params: Mapping[str, object] | None) -> str:

@@ -66,7 +66,7 @@ def coalescing(
 
         # No coroutine of its own: whoever awaits the result awaits what it stands for.
         def coalesced(request: Request, context: Context) -> Awaitable[Response]:
-            if request.method not in _READS or request.content:
+            if request.method not in _READS or request.content or context.is_streamed:
                 return send(request, context)
             mark = again if context.is_retry else first
             if identify is everyone:

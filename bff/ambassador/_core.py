@@ -1,12 +1,13 @@
 """The one verb for the network: a `Request` and its `Context` go in, a `Response` comes out or an error is raised."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from bff.ambassador._member import Member
+    from bff.ambassador._stream import Stream
     from bff.ambassador._timer import Alarm
 
 __all__ = ["Context", "Layer", "Request", "Response", "Send", "Wire"]
@@ -19,24 +20,39 @@ class Request:
 
     `origin` is `scheme://host[:port]`; `target` is the path and query as they go over the wire, fully
     percent-encoded and beginning with a slash; header names are lower case. `host` is the authority that `Host` and
-    TLS name where `origin` holds an address that it was resolved to; empty, it is the origin's own.
+    TLS name where `origin` holds an address that it was resolved to; empty, it is the origin's own. A `content` that
+    is no bytes is sent part by part and once; a `content-length` among the headers holds for it. `original` is the
+    request of another library that this one stands for: a wire of that library sends it as it is.
     """
 
     method: str
     origin: str
     target: str
     headers: Sequence[tuple[str, str]] = ()
-    content: bytes = b""
+    content: bytes | AsyncIterable[bytes] = b""
     host: str = ""
+    original: object = field(default=None, kw_only=True, repr=False, compare=False)
+
+    @property
+    def is_replayable(self) -> bool:
+        """Say whether the body is there to be sent more than once."""
+        return isinstance(self.content, bytes)
 
 
 @dataclass(slots=True)
 class Response:
-    """A whole answer: `headers` is case-insensitive, `content` is decoded (no content coding left)."""
+    """
+    An answer: `headers` is case-insensitive, `content` is decoded (no content coding left).
+
+    One that was asked for with `Context.is_streamed` has no content and a `stream`, which is to be read or closed, and
+    says in `extensions` what httpx has there (`http_version`, `reason_phrase`, ...).
+    """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
+    stream: "Stream | None" = None
+    extensions: Mapping[str, Any] | None = None
 
     def json(self) -> Any:
         """Return the body as JSON; raises `ValueError` where it is none."""
@@ -49,7 +65,8 @@ class Context:
     What the layers need to know about the call around a request, and what they say of it.
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
-    that the caller asks again himself, so that nobody else does: tries of several layers multiply.
+    that the caller asks again himself, so that nobody else does: tries of several layers multiply. `is_streamed` asks
+    for an answer as soon as its head is there.
     The layers write the rest: `attempts` is how many tries have been started, `limit` the alarm that rings when the
     call's time is up, `watch` the one of the current try, `tried` the address that has been tried or a list of
     those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another takes tries.
@@ -61,6 +78,7 @@ class Context:
     deadline: float | None = None
     request_id: str = ""
     is_retry: bool = field(default=False, kw_only=True)
+    is_streamed: bool = field(default=False, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
@@ -80,7 +98,7 @@ Layer: TypeAlias = Callable[[Send], Send]
 
 class Wire(Protocol):
     """
-    Put one request on a connection and read the whole answer.
+    Put one request on a connection and read the whole answer, or its head where `context.is_streamed`.
 
     Raises `UpstreamUnreachable` (refused, reset, cut short), `UpstreamTimeout` (no connection within the
     connect timeout), `ContractViolation` (more decoded bytes than `max_body`, broken framing or coding),

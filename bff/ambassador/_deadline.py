@@ -3,6 +3,7 @@
 import asyncio
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._stream import Read
 from bff.ambassador._timer import Alarm, Alarms
 from bff.errors import BFFError, DeadlineExceeded, UpstreamTimeout
 
@@ -20,7 +21,8 @@ def deadline(total: float | None) -> Layer:
     """
     Cancel what runs past `total` seconds (`None`: only the caller's deadline counts).
 
-    The inner layers find the alarm as `context.limit`, so that none of them waits for what comes too late.
+    The inner layers find the alarm as `context.limit`, so that none of them waits for what comes too late. The time
+    holds for a streamed body as well.
     """
     alarms = None if total is None else Alarms(total)
 
@@ -29,11 +31,12 @@ def deadline(total: float | None) -> Layer:
             alarm = None
             if context.deadline is None:
                 if alarms is None:
-                    return await send(request, context)
+                    return _held(await send(request, context), context, None)
                 alarm = alarms.set()
             elif alarms is not None:
                 alarm = alarms.set(context.deadline)
             context.limit = alarm = alarm or _callers(context)
+            end = asyncio.get_running_loop().time() + total if context.is_streamed and total is not None else None
             try:
                 response = await send(request, context)
             except asyncio.CancelledError as error:
@@ -44,7 +47,7 @@ def deadline(total: float | None) -> Layer:
                 alarm.stop()
                 raise
             alarm.stop()
-            return response
+            return response if response.stream is None else _held(response, context, end)
 
         return limited
 
@@ -59,3 +62,39 @@ def _callers(context: Context) -> Alarm:
         what = "the caller's deadline had passed"
         raise DeadlineExceeded(what, upstream=context.upstream, operation=context.operation)
     return Alarm(loop, when, is_callers=True)
+
+
+def _held(response: Response, context: Context, end: float | None) -> Response:
+    if response.stream is not None:
+        response.stream.read = _bounded(response.stream.read, context, end)
+    return response
+
+
+def _bounded(read: Read, context: Context, end: float | None) -> Read:
+    """Hold the call's time over its body too; the caller may move his own deadline between two parts."""
+
+    async def bounded() -> bytes:
+        loop = asyncio.get_running_loop()
+        when, is_callers = context.deadline, True
+        if end is not None and (when is None or end <= when):
+            when, is_callers = end, False
+        if when is None:
+            return await read()
+        if when <= loop.time():
+            # Whoever reads took the time, not the upstream.
+            what = "the time for this call was over before the next part was asked for"
+            raise DeadlineExceeded(what, upstream=context.upstream, operation=context.operation)
+        alarm = Alarm(loop, when, is_callers=is_callers)
+        try:
+            part = await read()
+        except asyncio.CancelledError as error:
+            if alarm.stop():
+                raise out_of_time(context, alarm) from error
+            raise
+        except BaseException:
+            alarm.stop()
+            raise
+        alarm.stop()
+        return part
+
+    return bounded

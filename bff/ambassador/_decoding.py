@@ -1,14 +1,18 @@
 """Undo an answer's content coding, and stop where it grows too large."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-__all__ = ["TooLarge", "decoded"]
+__all__ = ["Decoder", "TooLarge", "decoded"]
 
 _GZIP: Final = 31  # window bits: the largest window, gzip's header
 _ZLIB: Final = 15
 _RAW: Final = -15
+_PIECE: Final = 1 << 16  # bytes that are unpacked at once
+_BROKEN: Final = "broken content coding"
+_CUT: Final = "the coded body is cut short"
+_NO_ENGINE: Final = zlib.decompressobj()  # between two members of a coded body
 
 
 class TooLarge(ValueError):
@@ -25,15 +29,86 @@ def decoded(content: bytes, headers: Mapping[str, str], *, max_size: int) -> byt
     coding = headers.get("content-encoding")
     if coding is None or not content:
         return content
-    for name in reversed([part.strip().lower() for part in coding.split(",")]):
-        if name in {"gzip", "x-gzip"}:
-            content = _inflate(content, _GZIP, max_size)
-        elif name == "deflate":
-            # The name means the zlib format; some servers send the bare stream, which never begins like it.
-            content = _inflate(content, _ZLIB if content[0] & 0x0F == zlib.DEFLATED else _RAW, max_size)
-        elif name not in {"identity", ""}:
-            raise ValueError(f"content coding {name!r}, which was not asked for")
+    for name in _named(coding):
+        content = _inflate(content, _window(name, content), max_size)
     return content
+
+
+class Decoder:
+    """
+    Undo an answer's content codings part by part, in pieces of at most 64 KiB: what is unpacked is never much at once.
+
+    Raises `ValueError` for what `decoded` refuses, but knows no limit.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._coding = headers.get("content-encoding", "")
+        self._stages: list[_Stage] | None = None
+
+    def feed(self, part: bytes) -> Iterator[bytes]:
+        """Give what `part` adds to the decoded body."""
+        if self._stages is None:
+            self._stages = [_Stage(name) for name in _named(self._coding)]
+        pieces: Iterator[bytes] = iter((part,))
+        for stage in self._stages:
+            pieces = stage.inflated(pieces)
+        return pieces
+
+    def finish(self) -> None:
+        """Raise `ValueError` where the coded body is cut short."""
+        if any(stage.is_midway for stage in self._stages or ()):
+            raise ValueError(_CUT)
+
+
+class _Stage:
+    """One content coding while it is undone."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._engine = _NO_ENGINE
+
+    @property
+    def is_midway(self) -> bool:
+        return self._engine is not _NO_ENGINE
+
+    def inflated(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        for part in parts:
+            yield from self._inflate(part)
+
+    def _inflate(self, part: bytes) -> Iterator[bytes]:
+        while part:
+            if self._engine is _NO_ENGINE:
+                self._engine = zlib.decompressobj(_window(self._name, part))
+            engine = self._engine
+            try:
+                piece = engine.decompress(part, _PIECE)
+                # What the engine holds back although it has read everything.
+                while piece and not engine.eof:
+                    yield piece
+                    piece = engine.decompress(engine.unconsumed_tail, _PIECE)
+            except zlib.error as error:
+                raise ValueError(f"{_BROKEN}: {error}") from error
+            if piece:
+                yield piece
+            part = engine.unused_data
+            if engine.eof:
+                self._engine = _NO_ENGINE
+
+
+def _named(coding: str) -> list[str]:
+    """Return the names of the codings that are to be undone, the last one applied first."""
+    names = [part.strip().lower() for part in coding.split(",")]
+    for name in names:
+        if name not in {"gzip", "x-gzip", "deflate", "identity", ""}:
+            raise ValueError(f"content coding {name!r}, which was not asked for")
+    return [name for name in reversed(names) if name not in {"identity", ""}]
+
+
+def _window(name: str, content: bytes) -> int:
+    if name != "deflate":
+        return _GZIP
+    # The name means the zlib format; some servers send the bare stream, which never begins like it.
+    return _ZLIB if content and content[0] & 0x0F == zlib.DEFLATED else _RAW
 
 
 def _inflate(content: bytes, window: int, max_size: int) -> bytes:
@@ -45,12 +120,12 @@ def _inflate(content: bytes, window: int, max_size: int) -> bytes:
         try:
             part = engine.decompress(content, max_size - size + 1)
         except zlib.error as error:
-            raise ValueError(f"broken content coding: {error}") from error
+            raise ValueError(f"{_BROKEN}: {error}") from error
         size += len(part)
         if size > max_size:
             raise TooLarge(f"more than {max_size} decoded bytes")
         if not engine.eof:
-            raise ValueError("the coded body is cut short")
+            raise ValueError(_CUT)
         parts.append(part)
         content = engine.unused_data
     return b"".join(parts)

@@ -1,20 +1,33 @@
 """Any httpx transport as a wire: httpx's own, a mock, an ASGI application, or one of another engine."""
 
-from typing import Any
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
 
 import httpx
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._decoding import decoded
-from bff.ambassador._message import ACCEPT_ENCODING, ENTITY, FRAMING, LONGEST_HEADER, MOST_HEADERS, check_target, head
+from bff.ambassador._library import Library, library_of
+from bff.ambassador._message import (
+    ACCEPT_ENCODING,
+    ENTITY,
+    FRAMING,
+    LONGEST_HEADER,
+    MOST_HEADERS,
+    check_target,
+    declared_length,
+    head,
+)
+from bff.ambassador._stream import Stream, Upload, Whole
+from bff.ambassador._timer import Alarm
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
-__all__ = ["HttpxWire", "as_httpx", "from_httpx", "httpx_auth", "is_the_same_for_all", "to_httpx"]
+__all__ = ["HttpxWire", "content_of", "from_httpx", "httpx_auth", "is_the_same_for_all"]
 
 
 class HttpxWire:
     """
-    Send requests through an `httpx.AsyncBaseTransport`.
+    Send requests through an `httpx.AsyncBaseTransport`, or one of httpx2.
 
     What httpx's client adds (redirects, cookies, proxies, decompression without a limit) is not in a transport.
     `connect` is the time for making a connection in seconds (`None`: no limit), `max_body` the most decoded
@@ -29,23 +42,34 @@ class HttpxWire:
         self, transport: httpx.AsyncBaseTransport, *, connect: float | None = 1.0, max_body: int = 10_000_000
     ) -> None:
         self._transport = transport
+        self._library = library_of(transport)
+        self._is_traced = isinstance(transport, self._library.AsyncHTTPTransport)
         # Waiting in httpx's own pool is our own congestion: as soon given up as connecting is.
         self._timeout = {"connect": connect, "pool": connect, "read": None, "write": None}
         self._max_body = max_body
 
     async def send(self, request: Request, context: Context, /) -> Response:
         """Send one request; raises what `Wire` says, and `UnsafePath` for a target that is none."""
-        check_target(request, context)
-        message = to_httpx(request)
-        message.extensions["timeout"] = self._timeout
+        library, watch = self._library, context.watch
+        message = self._message(request, context)
+        extensions = message.extensions
+        if watch is not None and self._is_traced:
+            message.extensions = {**extensions, "trace": _tracing(watch, extensions.get("trace"))}
         try:
             response = await self._transport.handle_async_request(message)
+            if context.is_streamed and (message is request.original or not _has_long_head(response)):
+                stream = Stream(_Incoming(response, context, library))
+                return Response(response.status_code, response.headers, b"", stream, response.extensions)
             try:
                 content = await self._body(response, context)
             finally:
                 await response.aclose()
-        except httpx.TransportError as error:
-            raise _translated(error, context) from error
+        except (library.LocalProtocolError, library.UnsupportedProtocol):
+            raise  # the request's own fault: it says nothing about the upstream
+        except library.TransportError as error:
+            raise _translated(error, context, library) from error
+        finally:
+            message.extensions = extensions
         try:
             content = decoded(content, response.headers, max_size=self._max_body)
         except ValueError as error:
@@ -56,15 +80,24 @@ class HttpxWire:
         """Close the transport."""
         await self._transport.aclose()
 
+    def _message(self, request: Request, context: Context) -> httpx.Request:
+        original = request.original
+        if isinstance(original, self._library.Request):
+            # What the layers tell the upstream stands behind its own headers.
+            told = request.headers[len(original.headers.raw) :]
+            return _told(original, told, self._library) if told else original
+        check_target(request, context)
+        message = to_httpx(request, self._library, is_raw=context.is_streamed)
+        message.extensions["timeout"] = self._timeout
+        return message
+
     async def _body(self, response: httpx.Response, context: Context) -> bytes:
-        raw = response.headers.raw
-        if len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw):
+        if _has_long_head(response):
             raise _violation("more or longer headers than any answer needs", context)
         parts: list[bytes] = []
         size = 0
         # The stream as the transport left it: `aiter_raw` refuses one of a mock, which has been read already.
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        async for part in response.stream:
+        async for part in cast("httpx.AsyncByteStream", response.stream):
             size += len(part)
             if size > self._max_body:
                 raise _violation(f"more than the {self._max_body} bytes of `max_body`", context)
@@ -72,23 +105,84 @@ class HttpxWire:
         return b"".join(parts)
 
 
-def to_httpx(request: Request) -> httpx.Request:
-    """Return `request` as httpx has it, with the target as it stands."""
-    url = httpx.URL(request.origin)
+class _Incoming:
+    """The rest of an answer. One that is never closed holds its connection until the transport is closed."""
+
+    __slots__ = ("_context", "_library", "_parts", "_response")
+
+    def __init__(self, response: httpx.Response, context: Context, library: Library) -> None:
+        self._response = response
+        self._parts = aiter(cast("httpx.AsyncByteStream", response.stream))
+        self._context = context
+        self._library = library
+
+    async def read(self) -> bytes:
+        """Return the next part, empty at the end."""
+        try:
+            while (part := await anext(self._parts, None)) is not None:
+                if part:
+                    return part
+            await self._response.aclose()
+        except self._library.TransportError as error:
+            raise _translated(error, self._context, self._library) from error
+        return b""
+
+    async def aclose(self) -> None:
+        """Leave the rest."""
+        await self._response.aclose()
+
+    def abandon(self) -> None:
+        """Do nothing: without waiting, nothing can be done."""
+
+
+def _has_long_head(response: httpx.Response) -> bool:
+    raw = response.headers.raw
+    return len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw)
+
+
+def _tracing(watch: Alarm, theirs: Callable[..., Any] | None) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """Return httpcore's `trace`: a try's time does not pass while a connection is made."""
+
+    async def trace(name: str, info: Mapping[str, Any]) -> None:
+        if name.endswith("connect_tcp.started"):
+            watch.hold()
+        elif name.endswith("send_request_headers.started"):
+            watch.resume()
+        if theirs is not None:
+            await theirs(name, info)
+
+    return trace
+
+
+def to_httpx(request: Request, library: Library, *, is_raw: bool = False) -> httpx.Request:
+    """Return `request` as the library has it, with the target as it stands; `is_raw` as in `head`."""
+    url = library.URL(request.origin)
     head(request, "")  # raises where a header holds what would begin another line
     headers = [(name, value) for name, value in request.headers if name.lower() not in FRAMING]
     extensions: dict[str, Any] = {"target": request.target.encode("ascii")}
     if request.host:
         # httpcore's word for the name that TLS asks for, and that a certificate has to have.
-        extensions["sni_hostname"] = httpx.URL(f"{url.scheme}://{request.host}").host
+        extensions["sni_hostname"] = library.URL(f"{url.scheme}://{request.host}").host
         if not any(name.lower() == "host" for name, _ in headers):
             headers.append(("host", request.host))
-    return httpx.Request(
+    codings = [value for name, value in request.headers if is_raw and name.lower() == "accept-encoding"]
+    headers.append(("accept-encoding", codings[-1] if codings else ACCEPT_ENCODING))
+    if not isinstance(request.content, bytes) and (length := declared_length(request)) is not None:
+        headers.append(("content-length", str(length)))
+    return library.Request(
         request.method,
         url.copy_with(raw_path=request.target.encode("ascii")),
-        headers=[*headers, ("accept-encoding", ACCEPT_ENCODING)],
+        headers=headers,
         content=request.content or None,
         extensions=extensions,
+    )
+
+
+def _told(message: httpx.Request, told: Sequence[tuple[str, str]], library: Library) -> httpx.Request:
+    """Return a copy of `message` with more headers."""
+    headers = [*message.headers.raw, *((name.encode(), value.encode()) for name, value in told)]
+    return library.Request(
+        message.method, message.url, headers=headers, stream=message.stream, extensions=message.extensions
     )
 
 
@@ -96,21 +190,25 @@ def httpx_auth(auth: httpx.Auth) -> Layer:
     """
     Drive `auth` around each try: it may send requests of its own, and look at answers.
 
-    Of what it does to a request, its headers, URL and body go on.
+    Of what it does to a request, its headers, URL and body go on. A streamed body is left alone unless it has to be
+    read for that.
     """
+    library = library_of(auth)
 
     def layer(send: Send) -> Send:
         async def authenticated(request: Request, context: Context) -> Response:
-            flow = auth.async_auth_flow(to_httpx(request))
+            flow = auth.async_auth_flow(to_httpx(request, library))
             try:
                 message = await anext(flow)
                 while True:
-                    await message.aread()
-                    response = await send(from_httpx(message), context)
+                    response = await send(from_httpx(message, await content_of(message, library)), context)
+                    shown = await _shown(response, message, library, is_whole=auth.requires_response_body)
                     try:
-                        message = await flow.asend(as_httpx(response, message))
+                        message = await flow.asend(shown)
                     except StopAsyncIteration:
                         return response
+                    if response.stream is not None:
+                        await response.stream.aclose()
             finally:
                 await flow.aclose()
 
@@ -128,49 +226,59 @@ def is_the_same_for_all(auth: httpx.Auth) -> bool:
     return type(auth) in {httpx.BasicAuth, httpx.DigestAuth, httpx.NetRCAuth}
 
 
-def from_httpx(message: httpx.Request) -> Request:
-    """Return a request of httpx's, its body read, as ours."""
+async def content_of(message: httpx.Request, library: Library) -> bytes | AsyncIterable[bytes]:
+    """Return the body of a request of the library's: bytes where it is there, or what it is read from, once."""
+    if isinstance(message.stream, library.ByteStream):
+        return await message.aread()
+    return Upload(cast("httpx.AsyncByteStream", message.stream))
+
+
+def from_httpx(message: httpx.Request, content: bytes | AsyncIterable[bytes]) -> Request:
+    """Return a request of the library's as ours."""
     url = message.url
     netloc = url.netloc.decode("ascii")
     target: bytes = message.extensions.get("target", url.raw_path)
     # httpx names the host in every request; it says something only where it is another than the URL's.
     headers = [pair for pair in message.headers.multi_items() if pair != ("host", netloc)]
     host: str = message.headers.get("host", "") if "sni_hostname" in message.extensions else ""
-    return Request(message.method, f"{url.scheme}://{netloc}", target.decode("ascii"), headers, message.content, host)
+    return Request(message.method, f"{url.scheme}://{netloc}", target.decode("ascii"), headers, content, host)
 
 
-def as_httpx(response: Response, request: httpx.Request) -> httpx.Response:
-    """Return an answer as httpx has it; its content is decoded, and so no header says otherwise."""
-    headers = response.headers
+async def _shown(response: Response, request: httpx.Request, library: Library, *, is_whole: bool) -> httpx.Response:
+    """Return an answer as the library has it; of a streamed one the body only where `is_whole` asks for it."""
+    headers, content = response.headers, response.content
     # aiohttp's mapping gives each line of a header, httpx's joins them.
-    pairs = headers.multi_items() if isinstance(headers, httpx.Headers) else headers.items()
-    kept = [(name, value) for name, value in pairs if name.lower() not in ENTITY]
-    return httpx.Response(response.status, headers=kept, content=response.content, request=request)
+    pairs: list[tuple[str, str]] = [*getattr(headers, "multi_items", headers.items)()]
+    if response.stream is not None and is_whole:
+        content = b"".join([part async for part in response.stream])
+        response.stream = Stream(Whole(content))
+    else:
+        # What is decoded already, or not there, has no header that says how it is coded.
+        pairs = [(name, value) for name, value in pairs if name.lower() not in ENTITY]
+    return library.Response(response.status, headers=pairs, content=content, request=request)
 
 
-def _translated(error: httpx.TransportError, context: Context) -> BFFError:
+def _translated(error: httpx.TransportError, context: Context, library: Library) -> BFFError:
     upstream, operation = context.upstream, context.operation
-    if isinstance(error, httpx.PoolTimeout):
+    if isinstance(error, library.PoolTimeout):
         what = "no connection to be had from the transport's pool"
         return Overloaded(what, upstream=upstream, operation=operation, retry_after=1.0)
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, library.TimeoutException):
         timeout = UpstreamTimeout(f"no answer in time: {error}", upstream=upstream, operation=operation)
-        timeout.sent = not isinstance(error, httpx.ConnectTimeout)
+        timeout.sent = not isinstance(error, library.ConnectTimeout)
         return timeout
-    if isinstance(error, httpx.RemoteProtocolError) and not _is_cut_short(error):
+    if isinstance(error, library.RemoteProtocolError) and not _is_cut_short(error):
         return _violation(f"what came is no HTTP: {error}", context)
-    unreachable = UpstreamUnreachable(f"{_what(error)}: {error}", upstream=upstream, operation=operation)
-    unreachable.sent = not isinstance(error, httpx.ConnectError)
+    is_unconnected = isinstance(error, library.ConnectError)
+    what = "no connection" if is_unconnected else "the connection broke"
+    unreachable = UpstreamUnreachable(f"{what}: {error}", upstream=upstream, operation=operation)
+    unreachable.sent = not is_unconnected
     return unreachable
 
 
 def _is_cut_short(error: httpx.RemoteProtocolError) -> bool:
     # h11's words; it has no class of its own for a connection that ends within a message.
     return any(words in str(error) for words in ("without sending complete message body", "without sending a response"))
-
-
-def _what(error: httpx.TransportError) -> str:
-    return "no connection" if isinstance(error, httpx.ConnectError) else "the connection broke"
 
 
 def _violation(what: str, context: Context) -> ContractViolation:

@@ -7,7 +7,16 @@ from typing import Final
 from bff.ambassador._core import Context, Request
 from bff.errors import UnsafePath
 
-__all__ = ["ACCEPT_ENCODING", "ENTITY", "FRAMING", "LONGEST_HEADER", "MOST_HEADERS", "check_target", "head"]
+__all__ = [
+    "ACCEPT_ENCODING",
+    "ENTITY",
+    "FRAMING",
+    "LONGEST_HEADER",
+    "MOST_HEADERS",
+    "check_target",
+    "declared_length",
+    "head",
+]
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
 MOST_HEADERS: Final = 128  # of an answer
@@ -57,9 +66,19 @@ def _lowered(token: str) -> str:
     return token.lower()
 
 
-def head(request: Request, host: str) -> bytes:
+def declared_length(request: Request) -> int | None:
+    """Return the length that the headers declare for a body that is no bytes; raises `ValueError` where it is none."""
+    lengths = {value for name, value in request.headers if name.lower() == "content-length"}
+    if len(lengths) > 1 or any(not (value.isascii() and value.isdigit()) for value in lengths):
+        raise ValueError("a header declares a length that is none")
+    return next(map(int, lengths), None)
+
+
+def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
     """
     Return the request line and all headers of an HTTP/1.1 request; `host` is for a request that names none.
+
+    With `is_raw` the caller undoes content codings himself, and may say which he can.
 
     Raises `ValueError` where a name or value holds what would begin another line.
     """
@@ -71,10 +90,16 @@ def head(request: Request, host: str) -> bytes:
         if lowered not in FRAMING:
             has_host = has_host or lowered == "host"
             lines.append(f"{name}: {value}")
+        elif is_raw and lowered == "accept-encoding":
+            lines[1] = f"{lowered}: {value}"
     if not has_host:
         lines.append(f"host: {host}")
-    if request.content or request.method in _WITH_BODY:
-        lines.append(f"content-length: {len(request.content)}")
+    content = request.content
+    if not isinstance(content, bytes):
+        length = declared_length(request)
+        lines.append("transfer-encoding: chunked" if length is None else f"content-length: {length}")
+    elif content or request.method in _WITH_BODY:
+        lines.append(f"content-length: {len(content)}")
     text = "\r\n".join(lines)
     breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:

@@ -11,5 +11,7 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 
 
 def is_repeatable(request: Request) -> bool:
-    """Say whether sending `request` twice does no more than sending it once."""
-    return request.method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name, _ in request.headers)
+    """Say whether `request` can be sent twice, and does no more then than sent once."""
+    if request.method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name, _ in request.headers):
+        return request.is_replayable
+    return False

@@ -1,6 +1,9 @@
 """Say of every call how it ended, and of every try that was refused why, to whoever subscribed."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
@@ -16,9 +19,11 @@ def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
     """
     Emit `CallFinished` or `CallFailed`, and write the number of tries into errors.
 
-    A final 5xx is a failed call, any other status a finished one. A cancelled call is neither.
+    A final 5xx is a failed call, any other status a finished one. A cancelled call is neither. A streamed one ends with
+    its body, also where that is left early.
     """
     is_asked = emitter.wants(CallFinished) or emitter.wants(CallFailed)
+    reporter = _Reporter(emitter if is_asked else None, clock)
 
     def layer(send: Send) -> Send:
         async def reported(request: Request, context: Context) -> Response:
@@ -26,14 +31,12 @@ def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
             try:
                 response = await send(request, context)
             except Exception as error:
-                if isinstance(error, UpstreamError | RejectedError):
-                    error.attempts = context.attempts
-                if is_asked:
-                    cause = str(getattr(error, "cause", "error"))
-                    emitter.emit(_failed(context, cause, str(error), clock() - start))
+                reporter.fail(context, error, start)
                 raise
-            if is_asked:
-                emitter.emit(_ended(context, response.status, clock() - start))
+            if response.stream is not None:
+                response.stream.on_end(partial(reporter.end, context, response.status, start))
+            elif is_asked:
+                reporter.finish(context, response.status, start)
             return response
 
         return reported
@@ -58,6 +61,32 @@ def reporting_refusals(emitter: Emitter) -> Layer:
         return told
 
     return layer
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporter:
+    """Say how a call ended; `emitter` is `None` where nobody asked."""
+
+    emitter: Emitter | None
+    clock: Callable[[], float]
+
+    def fail(self, context: Context, error: Exception, start: float) -> None:
+        if isinstance(error, UpstreamError | RejectedError):
+            error.attempts = context.attempts
+        if self.emitter is not None:
+            cause = str(getattr(error, "cause", "error"))
+            self.emitter.emit(_failed(context, cause, str(error), self.clock() - start))
+
+    def finish(self, context: Context, status: int, start: float) -> None:
+        if self.emitter is not None:
+            self.emitter.emit(_ended(context, status, self.clock() - start))
+
+    def end(self, context: Context, status: int, start: float, error: BaseException | None) -> None:
+        """Take the end of a streamed body: leaving it is an end as good as any."""
+        if isinstance(error, Exception):
+            self.fail(context, error, start)
+        elif not isinstance(error, asyncio.CancelledError):
+            self.finish(context, status, start)
 
 
 def _ended(context: Context, status: int, duration: float) -> CallFinished | CallFailed:

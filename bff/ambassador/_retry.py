@@ -73,7 +73,14 @@ class Retrier:
         request, context = cast("tuple[Request, Context]", state.args)
         self._set(state, outcome)
         pause = None
-        if not context.is_retry and await self._wants(state, request, outcome):
+        try:
+            is_wanted = not context.is_retry and await self._wants(state, request, outcome)
+        except BaseException:
+            # What a strategy raises, or a cancellation that meets it, takes the place of the answer.
+            if isinstance(outcome, Response) and outcome.stream is not None:
+                await outcome.stream.aclose()
+            raise
+        if is_wanted:
             pause = self._fit(self._wait(state, outcome), context)
             if pause is not None and self.budget is not None and not self.budget.has_token():
                 pause = None
@@ -82,8 +89,22 @@ class Retrier:
             self._report(state, outcome, pause)
         return pause
 
-    def withdraw(self, context: Context) -> bool:
-        """Take the token of a try whose pause is over; `False` where there is none left."""
+    async def rest(self, pause: float, outcome: Response | Exception, context: Context) -> bool:
+        """Let the pause pass and take what a retry costs; `False` where the budget does not have it."""
+        stream = outcome.stream if isinstance(outcome, Response) else None
+        if stream is None:
+            await asyncio.sleep(pause)
+            # Whoever slept at the same time may have used the budget up meanwhile.
+            return self._withdraw(context)
+        # A body that has been left cannot be handed on: here the budget decides before the pause.
+        if not self._withdraw(context):
+            return False
+        await stream.aclose()
+        await asyncio.sleep(pause)
+        return True
+
+    def _withdraw(self, context: Context) -> bool:
+        """Take the token of a try; `False` where there is none left."""
         if self.budget is None or self.budget.withdraw():
             return True
         self._exhausted(context)
@@ -169,9 +190,7 @@ def retrying(retrier: Retrier) -> Layer:
             state = retrier.begin(send, request, context)
             try:
                 while (pause := await retrier.pause(state, outcome)) is not None:
-                    await asyncio.sleep(pause)
-                    # Whoever slept at the same time may have used the budget up meanwhile.
-                    if not retrier.withdraw(context):
+                    if not await retrier.rest(pause, outcome, context):
                         break
                     state.idle_for += pause
                     state.prepare_for_next_attempt()

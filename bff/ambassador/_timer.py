@@ -60,6 +60,7 @@ class Alarm:
             return
         now = self._loop.time()
         held, self._held_at = now - self._held_at, None
+        # One that would have rung meanwhile has kept silent for good.
         if held > _UNNOTICED or now >= self.when:
             self._disarm()
             self.when += held

@@ -1,17 +1,19 @@
 """The layers for any code that uses httpx: a transport around a transport."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Final, Literal, Unpack
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final, Literal, Unpack
 
 import httpx
 
-from bff.ambassador._core import Context
-from bff.ambassador._httpx import as_httpx, from_httpx
+from bff.ambassador._core import Context, Request, Response
+from bff.ambassador._httpx import content_of, from_httpx
+from bff.ambassador._library import HTTPX, Library
 from bff.ambassador._onion import Onion, build_onion
 from bff.ambassador._parts import OnionStatistics
 from bff.ambassador._policies import Policies, PolicyOptions
-from bff.ambassador._wires import Verify, new_wire
+from bff.ambassador._stream import Stream, UploadFailed, Whole
+from bff.ambassador._wires import Transport, Verify, new_wire
 from bff.errors import (
     BFFError,
     CircuitOpen,
@@ -25,38 +27,33 @@ from bff.errors import (
 )
 from bff.events import Emitter, Observer
 
-__all__ = ["AmbassadorTransport"]
+__all__ = ["AmbassadorTransport", "IncomingBody", "LayeredTransport"]
 
 _UNSAID: Final = 5.0  # httpx's default timeout
 
-# httpx's word for each of ours; the first that fits counts, and ours is its `__cause__`.
-_AS_HTTPX: Final[tuple[tuple[type[BFFError], type[httpx.TransportError]], ...]] = (
-    (UpstreamTimeout, httpx.ReadTimeout),
-    (DeadlineExceeded, httpx.ReadTimeout),
-    (Overloaded, httpx.PoolTimeout),
-    (RateLimited, httpx.PoolTimeout),
-    (CircuitOpen, httpx.ConnectError),
-    (UpstreamUnreachable, httpx.ReadError),
-    (ContractViolation, httpx.RemoteProtocolError),
-    (UnsafePath, httpx.LocalProtocolError),
+# The library's word for each of ours; the first that fits counts, and ours is its `__cause__`.
+_AS_THEIRS: Final[tuple[tuple[type[BFFError], Callable[[Library], type[httpx.TransportError]]], ...]] = (
+    (UpstreamTimeout, lambda library: library.ReadTimeout),
+    (DeadlineExceeded, lambda library: library.ReadTimeout),
+    (Overloaded, lambda library: library.PoolTimeout),
+    (RateLimited, lambda library: library.PoolTimeout),
+    (CircuitOpen, lambda library: library.ConnectError),
+    (UpstreamUnreachable, lambda library: library.ReadError),
+    (ContractViolation, lambda library: library.RemoteProtocolError),
+    (UnsafePath, lambda library: library.LocalProtocolError),
 )
 
 
-class AmbassadorTransport(httpx.AsyncBaseTransport):
-    """
-    Make any `httpx.AsyncClient` resilient: `httpx.AsyncClient(transport=AmbassadorTransport(retry=Retry()))`.
+class LayeredTransport:
+    """What there is of an `AmbassadorTransport` whichever library it is for."""
 
-    Each origin has a breaker, slots and a budget of its own. Requests and answers are buffered (`max_body` decoded
-    bytes). Without a `transport` to speak through it uses the default wire. A read timeout given to httpx is the
-    caller's deadline: it can only shorten a call. (5 seconds, which httpx says where nobody said anything, is none.)
-    """
+    _library: ClassVar[Library]
 
     def __init__(
         self,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: "Transport | None" = None,
         *,
         verify: "Verify" = True,
-        max_body: int = 10_000_000,
         observers: Iterable[Observer] = (),
         **policies: Unpack[PolicyOptions],
     ) -> None:
@@ -64,20 +61,10 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
         policies.setdefault("deadline_header", None)
         self._policies = Policies(**policies)
         timeout = self._policies.timeout
-        connect = timeout.connect if timeout else None
-        self._wire = new_wire(transport, connect=connect, verify=verify, max_body=max_body)
+        self._wire = new_wire(transport, connect=timeout.connect if timeout else None, verify=verify)
+        self._is_theirs = transport is not None
         self._emitter = Emitter(observers)
         self._onions: dict[str, Onion] = {}
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request through the layers; raises `httpx.TransportError`s, with ours as their cause."""
-        await request.aread()
-        message = from_httpx(request)
-        try:
-            response = await self._onion(message.origin).send(message, _context(request))
-        except BFFError as error:
-            raise _translated(error, request) from error
-        return as_httpx(response, request)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -97,6 +84,35 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
         layers = build_onion(self._policies, send=self._wire.send, name="").layers
         return f"<AmbassadorTransport to {len(self._onions)} origins: {' > '.join(layers)}>"
 
+    async def _head(self, request: httpx.Request) -> tuple[Response, "IncomingBody"]:
+        """Send one request through the layers; return the head of the answer, and its body to come."""
+        _check_loop()
+        message = await self._message(request)
+        patience = _patience(request)
+        context = Context(request.url.netloc.decode("ascii"), is_streamed=True)
+        if patience is not None:
+            context.deadline = asyncio.get_running_loop().time() + patience
+        try:
+            response = await self._onion(message.origin).send(message, context)
+        except BFFError as error:
+            raise _theirs(error, request, self._library)  # noqa: B904 - it says itself what caused it
+        except UploadFailed as failed:
+            raise failed.error from None
+        stream = Stream(Whole(response.content)) if response.stream is None else response.stream
+        return response, IncomingBody(stream, request, context, patience, self._library)
+
+    async def _message(self, request: httpx.Request) -> Request:
+        """Return a request of the library's as ours; a transport of its own gets to see the very same."""
+        content = await content_of(request, self._library)
+        message = from_httpx(request, content)
+        if self._is_theirs:
+            message.headers = request.headers.multi_items()
+            message.original = request
+        elif request.url.scheme not in {"http", "https"}:
+            what = f"Request URL has an unsupported protocol '{request.url.scheme}://'."
+            raise self._library.UnsupportedProtocol(what, request=request)
+        return message
+
     def _onion(self, origin: str) -> Onion:
         onion = self._onions.get(origin)
         if onion is None:
@@ -106,16 +122,112 @@ class AmbassadorTransport(httpx.AsyncBaseTransport):
         return onion
 
 
-def _context(request: httpx.Request) -> Context:
+class IncomingBody:
+    """The body of an answer as the library reads it, with the library's own errors."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        request: httpx.Request,
+        context: Context,
+        patience: float | None,
+        library: Library,
+    ) -> None:
+        self._stream = stream
+        self._request = request
+        self._context = context
+        self._patience = patience
+        self._library = library
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Give the parts as they came; the client's read timeout holds for each of them."""
+        try:
+            while True:
+                if self._patience is not None:
+                    self._context.deadline = asyncio.get_running_loop().time() + self._patience
+                part = await anext(self._stream, None)
+                if part is None:
+                    return
+                yield part
+        except BFFError as error:
+            raise _theirs(error, self._request, self._library)  # noqa: B904 - as above
+
+    async def aclose(self) -> None:
+        """Leave what has not been read."""
+        await self._stream.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, body: IncomingBody) -> None:
+        self._body = body
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body.parts()
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+class AmbassadorTransport(LayeredTransport, httpx.AsyncBaseTransport):
+    """
+    Make any `httpx.AsyncClient` resilient: `httpx.AsyncClient(transport=AmbassadorTransport(retry=Retry()))`.
+
+    Each origin has a breaker, slots and a budget of its own. Bodies are streamed both ways. Without a `transport` to
+    speak through it uses the default wire; a `transport` of httpx gets requests as they are, its answers and errors
+    come back as they are. A read timeout given to httpx is the caller's deadline for the head of an answer, and for
+    each part of its body: it can only shorten a call. (5 seconds, which httpx says where nobody said anything, is
+    none.) It needs asyncio, and raises `RuntimeError` under trio.
+    """
+
+    _library = HTTPX
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request through the layers; raises `httpx.TransportError`s."""
+        response, body = await self._head(request)
+        return httpx.Response(
+            response.status, headers=raw_headers(response), stream=_Body(body), extensions=extensions_of(response)
+        )
+
+
+def raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    """Return the headers line by line, as they came."""
+    raw: list[tuple[bytes, bytes]] | None = getattr(response.headers, "raw", None)
+    if raw is not None:
+        return raw
+    coding = ("utf-8", "surrogateescape")
+    return [(name.encode(*coding), value.encode(*coding)) for name, value in response.headers.items()]
+
+
+def extensions_of(response: Response) -> dict[str, Any]:
+    """Return what the wire says of an answer besides."""
+    return dict(response.extensions or {})
+
+
+def _check_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        what = "AmbassadorTransport needs asyncio: its timers and queues do not run under trio"
+        raise RuntimeError(what) from None
+
+
+def _patience(request: httpx.Request) -> float | None:
+    """Return how long the client waits for the next bytes, where somebody has said so."""
     timeout: Mapping[str, float | None] = request.extensions.get("timeout", {})
     read = timeout.get("read")
-    if read is None or read == _UNSAID:
-        return Context(request.url.netloc.decode("ascii"))
-    return Context(request.url.netloc.decode("ascii"), deadline=asyncio.get_running_loop().time() + read)
+    return None if read == _UNSAID else read
 
 
-def _translated(error: BFFError, request: httpx.Request) -> httpx.TransportError:
-    kind = next((theirs for ours, theirs in _AS_HTTPX if isinstance(error, ours)), httpx.TransportError)
+def _theirs(error: BFFError, request: httpx.Request, library: Library) -> Exception:
+    """Return the library's error for ours: the one of its transport where there was one, else one that ours caused."""
+    cause = error.__cause__
+    if isinstance(cause, library.TransportError):
+        # It is what happened: ours was only its name among the layers.
+        error.__cause__ = None
+        return cause
+    kind = next((theirs(library) for ours, theirs in _AS_THEIRS if isinstance(error, ours)), library.TransportError)
     if isinstance(error, UpstreamTimeout | UpstreamUnreachable) and not error.sent:
-        kind = httpx.ConnectTimeout if isinstance(error, UpstreamTimeout) else httpx.ConnectError
-    return kind(str(error), request=request)
+        kind = library.ConnectTimeout if isinstance(error, UpstreamTimeout) else library.ConnectError
+    theirs = kind(str(error), request=request)
+    theirs.__cause__ = error
+    return theirs

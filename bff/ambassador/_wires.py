@@ -16,7 +16,9 @@ Transport: TypeAlias = "httpx.AsyncBaseTransport"
 Verify: TypeAlias = "str | ssl.SSLContext | bool"
 
 
-def new_wire(transport: "Transport | None", *, connect: float | None, verify: "Verify", max_body: int) -> Wire:
+def new_wire(
+    transport: "Transport | None", *, connect: float | None, verify: "Verify", max_body: int = 10_000_000
+) -> Wire:
     """Return the default wire, or one that speaks through `transport`."""
     if transport is None:
         return AiohttpWire(connect=connect, verify=verify, max_body=max_body)

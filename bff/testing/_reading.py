@@ -114,7 +114,8 @@ def _written(
         case "header":
             return next((value for name, value in request.headers if name.lower() == parameter.wire_name), None)
         case _:
-            return json.loads(request.content) if request.content else None
+            content = request.content
+            return json.loads(content) if isinstance(content, bytes) and content else None
 
 
 def _as_written(parameter: Parameter, value: object) -> Any:

@@ -81,6 +81,7 @@ class Stage:
         call, _ = self._calls.setdefault(id(context), (len(self._calls) + 1, context))
         headers = {name.lower(): value for name, value in request.headers}
         method, target, content = request.method, request.target, request.content
+        assert isinstance(content, bytes)  # what a plan sends is there
         self.seen.append(
             SeenRequest(operation, arguments, method, target, headers, content, call=call, attempt=context.attempts)
         )

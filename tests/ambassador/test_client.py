@@ -68,6 +68,7 @@ def test_path_and_query_are_encoded(
 
 def test_a_body_is_json_or_content() -> None:
     request = asked("post", "/", json={"name": "Tee", "größe": None})
+    assert isinstance(request.content, bytes)
     assert {"name": "Tee", "größe": None} == json.loads(request.content)
     assert ("content-type", "application/json") in request.headers
     assert b"null" == asked("post", "/", json=None).content

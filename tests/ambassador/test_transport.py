@@ -76,27 +76,44 @@ def test_cookies_and_redirects_remain_the_clients_business() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "expected", "cause"),
+    ("raised", "ours"),
     [
-        (httpx.ConnectError("refused"), httpx.ConnectError, UpstreamUnreachable),
-        (httpx.ConnectTimeout("slow"), httpx.ConnectTimeout, UpstreamTimeout),
-        (httpx.ReadTimeout("slow"), httpx.ReadTimeout, UpstreamTimeout),
-        (httpx.ReadError("reset"), httpx.ReadError, UpstreamUnreachable),
-        (httpx.PoolTimeout("full"), httpx.PoolTimeout, Overloaded),
-        (httpx.RemoteProtocolError("illegal status line"), httpx.RemoteProtocolError, ContractViolation),
-        (httpx.RemoteProtocolError("gone without sending a response"), httpx.ReadError, UpstreamUnreachable),
+        (httpx.ConnectError("refused"), UpstreamUnreachable),
+        (httpx.ConnectTimeout("slow"), UpstreamTimeout),
+        (httpx.ReadTimeout("slow"), UpstreamTimeout),
+        (httpx.ReadError("reset"), UpstreamUnreachable),
+        (httpx.PoolTimeout("full"), Overloaded),
+        (httpx.RemoteProtocolError("illegal status line"), ContractViolation),
+        (httpx.RemoteProtocolError("gone without sending a response"), UpstreamUnreachable),
+        (httpx.UnsupportedProtocol("gopher"), type(None)),
+        (httpx.LocalProtocolError("bad header"), type(None)),
+        (KeyError("a bug"), type(None)),
     ],
 )  # fmt: skip
-def test_errors_are_httpx_own_with_ours_as_their_cause(
-    raised: httpx.TransportError, expected: type[Exception], cause: type[BFFError]
-) -> None:
+def test_an_error_of_the_transport_that_is_wrapped_comes_out_as_it_was(raised: Exception, ours: type[BFFError]) -> None:
+    """What the layers saw in it is its context; what is the request's own fault they do not look at."""
+
     async def main() -> None:
         _, handler = script(raised)
-        async with client_of(handler, retry=None) as client:
-            with pytest.raises(expected) as caught:
+        transport = AmbassadorTransport(httpx.MockTransport(handler), retry=None)
+        async with httpx.AsyncClient(transport=transport) as client:
+            with pytest.raises(type(raised)) as caught:
                 await client.get("http://x/")
-        assert (expected, cause) == (type(caught.value), type(caught.value.__cause__))
-        assert "http://x/" == str(caught.value.request.url)  # type: ignore[attr-defined]
+        assert raised is caught.value
+        assert (ours, type(None)) == (type(raised.__context__), type(raised.__cause__))
+        if isinstance(raised, httpx.TransportError):
+            assert "http://x/" == str(raised.request.url)
+
+    run(main())
+
+
+def test_an_error_that_a_policy_made_is_httpx_own_with_ours_as_its_cause() -> None:
+    async def main() -> None:
+        async with client_of(hang, retry=None, timeout=Timeout(total=1.0)) as client:
+            with pytest.raises(httpx.ReadTimeout) as caught:
+                await client.get("http://x/")
+        assert isinstance(caught.value.__cause__, UpstreamTimeout)
+        assert "http://x/" == str(caught.value.request.url)
 
     run(main())
 

@@ -6,11 +6,13 @@ import ssl
 import warnings
 from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import cast
 
 import httpx
+import httpx2
 import pytest
 
-from bff.ambassador import AiohttpWire, Context, HttpxWire, Request, Response, Wire
+from bff.ambassador import AiohttpWire, Context, HttpxWire, Request, Response, StreamedResponse, Wire
 from bff.errors import ContractViolation, Overloaded, UnsafePath, UpstreamTimeout, UpstreamUnreachable
 from tests.support.faults import CERTIFICATE, FaultServer, no_leaks, refusing_port, unaccepting_port
 
@@ -35,10 +37,39 @@ def httpx_wire(connect: float = 20.0) -> Wire:
     return HttpxWire(httpx.AsyncHTTPTransport(verify=no_tls()), connect=connect, max_body=MAX_BODY)
 
 
-@pytest.fixture(params=[aiohttp_wire, httpx_wire], ids=["aiohttp", "httpx"])
-def new_wire(request: pytest.FixtureRequest) -> NewWire:
+def httpx2_wire(connect: float = 20.0) -> Wire:
+    transport = httpx2.AsyncHTTPTransport(verify=no_tls())
+    return HttpxWire(cast("httpx.AsyncBaseTransport", transport), connect=connect, max_body=MAX_BODY)
+
+
+class Streamed:
+    """A wire whose answers are asked for by their head and then read: all that holds of a whole one holds of these."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def send(self, request: Request, context: Context, /) -> Response:
+        context.is_streamed = True
+        response = await self._wire.send(request, context)
+        assert (b"", True) == (response.content, response.stream is not None)
+        answer = StreamedResponse(response, context, max_body=MAX_BODY)
+        return Response(response.status, response.headers, await answer.aread())
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+
+@pytest.fixture(params=[aiohttp_wire, httpx_wire, httpx2_wire], ids=["aiohttp", "httpx", "httpx2"])
+def plain_wire(request: pytest.FixtureRequest) -> NewWire:
     wire: NewWire = request.param
     return wire
+
+
+@pytest.fixture(params=["whole", "streamed"])
+def new_wire(plain_wire: NewWire, request: pytest.FixtureRequest) -> NewWire:
+    if request.param == "whole":
+        return plain_wire
+    return lambda *settings, **named: Streamed(plain_wire(*settings, **named))
 
 
 def against(new_wire: NewWire, check: Check) -> None:

@@ -152,7 +152,17 @@ async def _read(reader: asyncio.StreamReader) -> Seen:
     method, target, _ = lines[0].split(" ")
     headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:] if line)]
     length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
-    return Seen(method, target, [(name.lower(), value) for name, value in headers], await reader.readexactly(length))
+    is_chunked = ("transfer-encoding", "chunked") in [(name.lower(), value) for name, value in headers]
+    body = await _chunks(reader) if is_chunked else await reader.readexactly(length)
+    return Seen(method, target, [(name.lower(), value) for name, value in headers], body)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    parts: list[bytes] = []
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        parts.append((await reader.readexactly(size + 2))[:-2])
+    await reader.readexactly(2)
+    return b"".join(parts)
 
 
 def answer(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
