@@ -71,7 +71,7 @@ class FaultProxy(Counting):
         self.slow = slow
         self.accepts = self.upstream_open = self.dripped = 0
         self.drawn: Counter[Fault] = Counter()
-        self._faults = iter(faults)
+        self.faults = iter(faults)
         self._links: set[_Near] = set()
         self._unmade = 0
         self._joining: set[asyncio.Task[None]] = set()
@@ -110,7 +110,7 @@ class FaultProxy(Counting):
 
     def draw(self) -> Fault:
         """Take the next fault."""
-        return next(self._faults, Fault.NONE)
+        return next(self.faults, Fault.NONE)
 
     def _knocked(self) -> None:
         fault = self.draw()
