@@ -175,7 +175,7 @@ def test_fifty_callers_at_half_open_are_one_call_on_the_wire(
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("fault", [Fault.RESET_MIDWAY, Fault.CLOSE_AFTER_HEAD, Fault.CUT_CHUNKS])
+@pytest.mark.parametrize("fault", [Fault.RESET_LATE, Fault.RESET_MIDWAY, Fault.CLOSE_AFTER_HEAD, Fault.CUT_CHUNKS])
 @pytest.mark.parametrize(("method", "most"), [("PUT", 3), ("POST", 1)])
 def test_a_generator_runs_once_and_its_body_is_sent_whole_or_not_at_all(fault: Fault, method: str, most: int) -> None:
     """The upstream gets each request and spoils the answer, so that another try is tempting."""

@@ -35,6 +35,8 @@ class Fault(StrEnum):
     SERVER_ERROR = "server-error"
 
     # These spoil its answer.
+    RESET_LATE = "reset-late"
+    """The upstream has done its work, and not a byte of its answer arrives."""
     RESET_MIDWAY = "reset-midway"
     CLOSE_AFTER_HEAD = "close-after-head"
     CLOSE_IDLE = "close-idle"
@@ -180,6 +182,8 @@ class _Near(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.is_made = True
         self._proxy.joined(self)
+        if not self._far.is_open:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._request += data
@@ -232,6 +236,8 @@ class _Near(asyncio.Protocol):
     def _spoil(self, answer: "_Answer") -> None:
         body, half, write = answer.body, answer.body[: len(answer.body) // 2], self.transport.write
         match self._fault:
+            case Fault.RESET_LATE:
+                reset(self.transport)
             case Fault.RESET_MIDWAY:
                 write(answer.head(b"content-length: %d" % len(body)) + half)
                 reset(self.transport)
@@ -268,24 +274,26 @@ class _Far(asyncio.Protocol):
 
     def __init__(self, proxy: FaultProxy) -> None:
         self._proxy = proxy
-        self._is_made = False
+        self.is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._is_made = True
+        self.is_open = True
         self._proxy.upstream_open += 1
 
     def data_received(self, data: bytes) -> None:
         self.near.answered(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
         self._proxy.upstream_open -= 1
         self._proxy.notify()
-        self.near.transport.close()
+        if self.near.is_made:
+            self.near.transport.close()
 
     def close(self) -> None:
         """Leave the upstream alone, at once."""
-        if self._is_made:
+        if self.is_open:
             self.transport.abort()
 
 
