@@ -23,7 +23,7 @@ __all__ = ["Counts", "FarSide", "body_of"]
 ADDRESSES: Final = 3
 CALM: Final[dict[Fault, float]] = {fault: 0.003 for fault in Fault if fault is not Fault.NONE}
 STORM: Final[dict[Fault, float]] = {Fault.RESET: 0.4, Fault.SERVER_ERROR: 0.4}
-CHUNKED, LARGE, SLOW = 7, 97, 41  # every so many targets
+CHUNKED, LARGE, SLOW = 7, 97, 5  # every so many targets
 
 
 def body_of(target: str) -> bytes:
@@ -134,7 +134,7 @@ class _Connection(asyncio.Protocol):
         if self._parser.get_method() == b"HEAD":
             answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         if number % SLOW == 0:
-            asyncio.get_running_loop().call_later(number % 1000 / 50_000, self._transport.write, answer)
+            asyncio.get_running_loop().call_later(number % 8 / 1000, self._transport.write, answer)
         else:
             self._transport.write(answer)
 
