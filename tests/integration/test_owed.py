@@ -92,7 +92,7 @@ async def ended(get: Get, path: str = "/ok") -> object:
         return type(error)
 
 
-ONCE_IN_A_WHILE = {fault: 0.01 for fault in Fault if fault not in {Fault.NONE, Fault.SLOW_ACCEPT}}
+ONCE_IN_A_WHILE: dict[Fault, float] = {fault: 0.01 for fault in Fault if fault not in {Fault.NONE, Fault.SLOW_ACCEPT}}
 
 
 @pytest.mark.parametrize("calling", [by_ambassador, by_transport])
