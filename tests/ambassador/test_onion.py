@@ -1,7 +1,6 @@
 """The layers together: their order, what each does to the others, and what they cost."""
 
 import asyncio
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,6 @@ from bff import (
 )
 from bff.ambassador import Context, Onion, Policies, Request, Response, build_onion
 from bff.events import AttemptFailed, AttemptRejected, BreakerChanged, CallFailed, CallFinished, Emitter, Event
-from tests.support.faults import FaultServer
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
@@ -234,23 +232,6 @@ def test_cancellations_are_neutral_for_breaker_budget_and_slots() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("callers", [1, 5, 50])
-def test_retries_add_a_quarter_to_the_load_at_most_when_everything_fails(callers: int) -> None:
-    async def main() -> None:
-        wire = ScriptedWire([unreachable()], delay=0.01)
-        onion = onion_of(wire, replace(OFF, retry=Retry(3)))
-        calls = 1000
-
-        async def caller() -> None:
-            for _ in range(calls // callers):
-                await timed(onion)
-
-        await asyncio.gather(*(caller() for _ in range(callers)))
-        assert 1.15 < len(wire.sent) / calls <= 1.25
-
-    run(main())
-
-
 def test_events_tell_each_failed_try_and_once_how_the_call_ended() -> None:
     async def main() -> None:
         seen: list[Event] = []
@@ -348,36 +329,3 @@ def test_the_success_path_makes_no_task_and_takes_no_lock(monkeypatch: pytest.Mo
         assert 200 == done.value.value.status
 
     run(main())
-
-
-def test_hundreds_of_cancellations_on_real_sockets_lose_neither_slot_nor_connection() -> None:
-    """Calls are cancelled anywhere between the first byte and the last; then twenty healthy ones pass at once."""
-
-    async def main() -> None:
-        from bff.ambassador import AiohttpWire
-
-        chance = random.Random(42)
-        async with FaultServer() as server:
-            wire = AiohttpWire(connect=20.0)
-            policies = Policies(Timeout(total=20.0), None, CircuitBreaker(), Bulkhead(20, queue=100))
-            onion = build_onion(policies, send=wire.send, name="test")
-            for _ in range(25):
-                targets = chance.choices(["/ok", "/hang", "/half", "/drip"], k=20)
-                calls = [
-                    asyncio.ensure_future(onion.send(Request("GET", server.origin, target), Context("test")))
-                    for target in targets
-                ]
-                for call in calls:
-                    for _ in range(chance.randrange(4)):
-                        await asyncio.sleep(0)
-                    call.cancel()
-                await asyncio.gather(*calls, return_exceptions=True)
-            statistics = onion.statistics()
-            assert ("closed", 0, 0) == (statistics.state, statistics.taken, statistics.queued)
-            request = Request("GET", server.origin, "/ok")
-            healthy = await asyncio.gather(*(onion.send(request, Context("test")) for _ in range(20)))
-            assert [200] * 20 == [response.status for response in healthy]
-            await wire.aclose()
-            await server.until(lambda: server.open == 0)
-
-    asyncio.run(main())

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["CERTIFICATE", "FaultServer", "Seen", "no_leaks", "refusing_port", "unaccepting_port"]
+__all__ = ["CERTIFICATE", "Counting", "FaultServer", "Seen", "no_leaks", "refusing_port", "reset", "unaccepting_port"]
 
 PATIENCE: Final = 20.0  # seconds; how long a test waits for what should take milliseconds
 HALF: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf!"
@@ -32,12 +32,35 @@ class Seen:
         return [value for key, value in self.headers if key == name]
 
 
-class FaultServer:
+class Counting:
+    """Let a test wait, without sleeping, until something that is counted is as it should be."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; it is asked again whenever a count has changed."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                turn = asyncio.get_running_loop().create_future()
+                self._waiting.append(turn)
+                await turn
+
+    def notify(self) -> None:
+        """Say that a count has changed."""
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
+
+
+class FaultServer(Counting):
     """
     Answer `/<fault>` with that fault; `requests`, `accepts` and `open` say what came and what is still there.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__()
         self._tls = tls
         self.host = host
         self.port = port
@@ -45,7 +68,6 @@ class FaultServer:
         self.accepts = 0
         self.open = 0
         self.is_deaf = False
-        self._changed = asyncio.Condition()
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
@@ -66,15 +88,6 @@ class FaultServer:
         await asyncio.gather(*self._connections, return_exceptions=True)
         await self._server.wait_closed()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait, without sleeping, until something that this server counts is as it should be."""
-        async with asyncio.timeout(PATIENCE), self._changed:
-            await self._changed.wait_for(condition)
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -82,7 +95,7 @@ class FaultServer:
         self.accepts += 1
         self.open += 1
         try:
-            await self._notify()
+            self.notify()
             if self.is_deaf:
                 writer.transport.pause_reading()  # type: ignore[attr-defined]
                 await asyncio.Event().wait()
@@ -93,8 +106,7 @@ class FaultServer:
             self.open -= 1
             self._connections.discard(task)
             writer.transport.abort()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._notify()
+            self.notify()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         count = 0
@@ -102,7 +114,7 @@ class FaultServer:
             seen = await _read(reader)
             count += 1
             self.requests.append(seen)
-            await self._notify()
+            self.notify()
             fault = seen.target.strip("/").partition("?")[0].partition("/")[0]
             if fault == "echo":
                 writer.write(answer(json.dumps([seen.method, seen.target, seen.headers, seen.body.decode()]).encode()))
@@ -139,12 +151,17 @@ class FaultServer:
             if fault == "reset-half":
                 writer.write(HALF)
                 await writer.drain()
-            # Closing with a linger of 0 sends a RST.
-            peer: socket.socket = writer.get_extra_info("socket")
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset(writer.transport)
         else:
             raise LookupError(fault)
         return False
+
+
+def reset(transport: asyncio.WriteTransport) -> None:
+    """Close the connection with a RST, as a linger of 0 does."""
+    peer: socket.socket = transport.get_extra_info("socket")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen:
