@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bff.ambassador._cluster import Cluster
 from bff.ambassador._core import Context, Layer, Request, Response, Send
@@ -13,31 +13,23 @@ from bff.ambassador._stream import End, Stream
 from bff.ambassador._verdict import verdict
 from bff.errors import UpstreamError
 
-if TYPE_CHECKING:
-    from bff.ambassador._refresher import Refresher
-
 __all__ = ["balancing"]
 
 _CLIENT_ERRORS: Final = 400  # and above
 _ASKS_FOR_PATIENCE: Final = frozenset({429, 503})
 
 
-def balancing(
-    cluster: Cluster, refresher: "Refresher | None" = None, *, clock: Callable[[], float], penalty: float
-) -> Layer:
+def balancing(cluster: Cluster, *, clock: Callable[[], float], penalty: float) -> Layer:
     """
     Choose an address for every try; `penalty` is how many seconds a failure counts as, at least.
 
-    What says nothing about the address is neutral: a cancellation, the caller's own deadline, our own refusals. A
-    `refresher` is what finds the addresses; a try before there are any waits for it.
+    What says nothing about the address is neutral: a cancellation, the caller's own deadline, our own refusals.
     """
     is_timed, pick = cluster.is_timed, cluster.balancer.pick
     referee = _Referee(cluster, clock, penalty)
 
     def layer(send: Send) -> Send:
         async def balanced(request: Request, context: Context) -> Response:
-            if refresher is not None and not refresher.is_ready():
-                await refresher.ready(context)
             start = 0.0
             # Where all get tries and nobody counts latencies, nothing here depends on the time.
             if is_timed or cluster.changes_at < inf:
@@ -62,13 +54,8 @@ def balancing(
                     member.active -= 1
                 else:
                     stream.on_end(referee.end_of(member, start))
-            if response.status >= _CLIENT_ERRORS:
+            if is_timed or member.is_troubled or response.status >= _CLIENT_ERRORS:
                 referee.judge(member, response, context, start)
-            elif is_timed:
-                now = clock()
-                cluster.succeeded(member, now - start, now)
-            elif member.is_troubled:
-                cluster.succeeded(member, 0.0, 0.0)
             else:
                 member.calls += 1
             return response
@@ -80,7 +67,7 @@ def balancing(
 
 @dataclass(frozen=True, slots=True)
 class _Referee:
-    """Says of tries that did not plainly succeed what they mean for their address."""
+    """Says what a try means for its address."""
 
     cluster: Cluster
     clock: Callable[[], float]
@@ -103,7 +90,7 @@ class _Referee:
         return end
 
     def judge(self, member: Member, response: Response, context: Context, start: float) -> None:
-        """Take an answer that may not speak for its address."""
+        """Take an answer, which may speak for its address or not."""
         status = response.status
         is_well = verdict(status)
         if is_well is False:

@@ -26,6 +26,7 @@ from bff.ambassador._policies import Policies
 from bff.ambassador._rate import Rate
 from bff.ambassador._rating import rating
 from bff.ambassador._reporting import reporting, reporting_refusals
+from bff.ambassador._resolving import resolving
 from bff.ambassador._retry import Retrier, retrying
 from bff.events import AttemptRejected, BreakerChanged, Emitter
 from bff.policy import CircuitBreaker, RetryBudget, Timeout
@@ -145,8 +146,9 @@ def _around_tries(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer
     if parts.addresses:
         # A failure is worth at least the time that a try may take: one that fails at once must not look quick.
         penalty = (timeout or _PATIENT).attempt or (timeout or _PATIENT).total
-        cluster, refresher = parts.addresses.cluster, parts.addresses.refresher
-        yield "balance", balancing(cluster, refresher, clock=clock, penalty=penalty)
+        if parts.addresses.refresher:
+            yield "resolve", resolving(parts.addresses.refresher)
+        yield "balance", balancing(parts.addresses.cluster, clock=clock, penalty=penalty)
     if timeout:
         yield "per-try timeout", timing(timeout.attempt)
 
