@@ -27,7 +27,7 @@ from yarl import URL
 
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._decoding import decoded
-from bff.ambassador._message import LONGEST_HEADER, MOST_HEADERS, check_target, head
+from bff.ambassador._message import LONGEST_HEADER, MOST_HEADERS, check_target, head, unquoted
 from bff.errors import ContractViolation, Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["AiohttpWire"]
@@ -78,8 +78,12 @@ class AiohttpWire:
             except _StaleError:
                 connection = await self._connect(pool, site, context, is_fresh=True)
                 return await self._exchange(pool, connection, message, request, context)
-        except (ClientError, HttpProcessingError, OSError, _StaleError) as error:
-            raise _translated(error, context) from error
+        except OSError as error:
+            raise _broken(str(error), context) from error
+        except (ClientError, HttpProcessingError, _StaleError) as error:
+            failed = _translated(error, context)
+        # Raised out here, with no cause: aiohttp's errors quote what came, and a chain gets into logs.
+        raise failed
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -246,9 +250,15 @@ def _unconnected(error: OSError, context: Context) -> UpstreamError | Overloaded
 
 def _translated(error: Exception, context: Context) -> UpstreamError:
     if isinstance(error, HttpProcessingError):
-        return _violation(f"what came is no HTTP: {error.message.splitlines()[0] if error.message else ''}", context)
-    what = "the answer is not whole" if isinstance(error, ClientPayloadError) else "the connection broke"
-    return UpstreamUnreachable(f"{what}: {error}", upstream=context.upstream, operation=context.operation)
+        return _violation(f"what came is no HTTP: {unquoted(error.message)}", context)
+    if isinstance(error, ClientPayloadError):
+        return UpstreamUnreachable("the answer is not whole", upstream=context.upstream, operation=context.operation)
+    return _broken("the server closed it", context)
+
+
+def _broken(why: str, context: Context) -> UpstreamUnreachable:
+    what = f"the connection broke: {why}"
+    return UpstreamUnreachable(what, upstream=context.upstream, operation=context.operation)
 
 
 def _violation(what: str, context: Context) -> ContractViolation:

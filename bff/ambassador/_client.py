@@ -69,7 +69,8 @@ class Ambassador:
         connect = timeout.connect if timeout else None
         self._wire = wire or new_wire(transport, connect=connect, verify=verify, max_body=max_body)
         inner: Send = authenticating(auth)(self._wire.send) if auth is not None else self._wire.send
-        self._onion: Onion = build_onion(self._policies, send=inner, name=self.name, emitter=Emitter(observers))
+        emitter = Emitter(observers).telling(self._policies.deadline_header is not None)
+        self._onion: Onion = build_onion(self._policies, send=inner, name=self.name, emitter=emitter)
 
     async def request(self, method: str, path: str, **options: Unpack[Options]) -> Response:
         """

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from bff.ambassador._masking import masked
+
 if TYPE_CHECKING:
     from bff.ambassador._timer import Alarm
 
@@ -28,6 +30,11 @@ class Request:
     content: bytes = b""
     host: str = ""
 
+    # What credentials and a user's data are in is not shown.
+    def __repr__(self) -> str:
+        url = self.origin + masked(self.target)
+        return f"<Request {self.method} {url}, {len(self.headers)} headers, {len(self.content)} bytes>"
+
 
 @dataclass(slots=True)
 class Response:
@@ -41,6 +48,10 @@ class Response:
         """Return the body as JSON; raises `ValueError` where it is none."""
         return json.loads(self.content)
 
+    # As above.
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.headers)} headers, {len(self.content)} bytes>"
+
 
 @dataclass(slots=True)
 class Context:
@@ -49,8 +60,8 @@ class Context:
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply.
-    The layers write the rest: `attempts` is how many tries have been started, `limit` the alarm that rings when the
-    call's time is up, `watch` the one of the current try. Tries that run at the same time have a context each.
+    The layers write the rest: `call` is the number that its events carry, `attempts` is how many tries have been
+    started, `limit` the alarm that rings when the call's time is up, `watch` the one of the current try. Tries that run at the same time have a context each.
     """
 
     upstream: str
@@ -58,6 +69,7 @@ class Context:
     deadline: float | None = None
     request_id: str = ""
     is_retry: bool = field(default=False, kw_only=True)
+    call: int = field(default=0, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)

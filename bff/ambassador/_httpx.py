@@ -4,7 +4,16 @@ import httpx
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._decoding import decoded
-from bff.ambassador._message import ACCEPT_ENCODING, ENTITY, FRAMING, LONGEST_HEADER, MOST_HEADERS, check_target, head
+from bff.ambassador._message import (
+    ACCEPT_ENCODING,
+    ENTITY,
+    FRAMING,
+    LONGEST_HEADER,
+    MOST_HEADERS,
+    check_target,
+    head,
+    unquoted,
+)
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["HttpxWire", "as_httpx", "from_httpx", "httpx_auth", "to_httpx"]
@@ -42,17 +51,25 @@ class HttpxWire:
                 content = await self._body(response, context)
             finally:
                 await response.aclose()
+        except httpx.RemoteProtocolError as error:
+            failed = _translated(error, context)
         except httpx.TransportError as error:
             raise _translated(error, context) from error
+        else:
+            return self._decoded(response, content, context)
+        # Raised out here, with no cause: these quote what came, and a chain gets into logs.
+        raise failed
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
+
+    def _decoded(self, response: httpx.Response, content: bytes, context: Context) -> Response:
         try:
             content = decoded(content, response.headers, max_size=self._max_body)
         except ValueError as error:
             raise _violation(str(error), context) from error
         return Response(response.status_code, response.headers, content)
-
-    async def aclose(self) -> None:
-        """Close the transport."""
-        await self._transport.aclose()
 
     async def _body(self, response: httpx.Response, context: Context) -> bytes:
         raw = response.headers.raw
@@ -140,8 +157,9 @@ def _translated(error: httpx.TransportError, context: Context) -> BFFError:
         timeout.sent = not isinstance(error, httpx.ConnectTimeout)
         return timeout
     if isinstance(error, httpx.RemoteProtocolError) and not _is_cut_short(error):
-        return _violation(f"what came is no HTTP: {error}", context)
-    unreachable = UpstreamUnreachable(f"{_what(error)}: {error}", upstream=upstream, operation=operation)
+        return _violation(f"what came is no HTTP: {unquoted(str(error))}", context)
+    why = unquoted(str(error)) if isinstance(error, httpx.RemoteProtocolError) else str(error)
+    unreachable = UpstreamUnreachable(f"{_what(error)}: {why}", upstream=upstream, operation=operation)
     unreachable.sent = not isinstance(error, httpx.ConnectError)
     return unreachable
 

@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import Final
 
 from bff.ambassador._core import Context, Request
+from bff.ambassador._masking import masked
 from bff.errors import UnsafePath
 
-__all__ = ["ACCEPT_ENCODING", "ENTITY", "FRAMING", "LONGEST_HEADER", "MOST_HEADERS", "check_target", "head"]
+__all__ = ["ACCEPT_ENCODING", "ENTITY", "FRAMING", "LONGEST_HEADER", "MOST_HEADERS", "check_target", "head", "unquoted"]
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
 MOST_HEADERS: Final = 128  # of an answer
@@ -45,8 +46,20 @@ def check_target(request: Request, context: Context) -> None:
     target = request.target
     if _TARGET.fullmatch(target) is None or _DOT_SEGMENT.search(target.partition("?")[0]) is not None:
         raise UnsafePath(
-            f"{target!r} is no path that names one resource", upstream=context.upstream, operation=context.operation
+            f"{masked(target)!r} is no path that names one resource",
+            upstream=context.upstream,
+            operation=context.operation,
         )
+
+
+def unquoted(text: str) -> str:
+    """
+    Return what a parser complains of, without the bytes it quotes: they are what an upstream sent.
+
+    >>> unquoted("Got more than 8190 bytes when reading: b'set-cookie: session=...'")
+    'Got more than 8190 bytes when reading'
+    """
+    return text.splitlines()[0].partition(":")[0].partition("'")[0].partition('"')[0].strip() if text else ""
 
 
 @lru_cache(1024)

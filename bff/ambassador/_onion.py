@@ -14,6 +14,7 @@ from bff.ambassador._budget import Budget
 from bff.ambassador._bulkhead import Slots, limiting
 from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
+from bff.ambassador._observing import is_observed, observing
 from bff.ambassador._reporting import reporting
 from bff.ambassador._retry import Retrier, retrying
 from bff.events import BreakerChanged, Emitter
@@ -173,6 +174,9 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
         onion.append(("breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)))
     if parts.slots:
         onion.append(("bulkhead", limiting(parts.slots)))
+    if is_observed(parts.emitter):
+        # No policy's, and so without a name.
+        onion.append(("", observing(parts.emitter, clock=clock)))
     if timeout:
         onion.append(("per-try timeout", timing(timeout.attempt)))
 
@@ -180,7 +184,7 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
     for _, layer in reversed(onion):
         send = layer(send)
     send = reporting(parts.emitter, clock=clock)(send)
-    return Onion(policies, parts, send, layers=(*(name for name, _ in onion), "wire"), close=close)
+    return Onion(policies, parts, send, layers=(*(name for name, _ in onion if name), "wire"), close=close)
 
 
 def _breaker(

@@ -1,49 +1,77 @@
 """Say once of every call how it ended, to whoever subscribed."""
 
+import asyncio
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.errors import RejectedError, UpstreamError
-from bff.events import CallFailed, CallFinished, Emitter
+from bff.events import CallCancelled, CallFailed, CallFinished, CallStarted, Emitter
 
 __all__ = ["reporting"]
 
 _SERVER_ERRORS: Final = 500  # and above
+_numbers: Final = count(1)
 
 
 def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
     """
-    Emit `CallFinished` or `CallFailed`, and write the number of tries into errors.
+    Emit how each call began and ended, give it its number, and write the number of tries into errors.
 
-    A final 5xx is a failed call, any other status a finished one. A cancelled call is neither.
+    A final 5xx is a failed call, any other status a finished one.
     """
-    is_asked = emitter.wants(CallFinished) or emitter.wants(CallFailed)
+    tells_start, tells_success = emitter.wants(CallStarted), emitter.wants(CallFinished)
 
     def layer(send: Send) -> Send:
         async def reported(request: Request, context: Context) -> Response:
-            start = clock() if is_asked else 0.0
+            context.call = next(_numbers)
+            start = clock()
+            if tells_start:
+                emitter.emit(_started(request, context))
             try:
                 response = await send(request, context)
             except Exception as error:
-                if isinstance(error, UpstreamError | RejectedError):
-                    error.attempts = context.attempts
-                if is_asked:
-                    cause = str(getattr(error, "cause", "error"))
-                    emitter.emit(_failed(context, cause, str(error), clock() - start))
+                _count(error, context)
+                emitter.emit(_failed(context, str(getattr(error, "cause", "error")), str(error), clock() - start))
                 raise
-            if is_asked:
+            except asyncio.CancelledError:
+                emitter.emit(_cancelled(context, clock() - start))
+                raise
+            if tells_success or response.status >= _SERVER_ERRORS:
                 emitter.emit(_ended(context, response.status, clock() - start))
             return response
 
         return reported
 
-    return layer
+    return layer if emitter.has_observers else _counting
+
+
+def _counting(send: Send) -> Send:
+    """Write the number of tries into errors, and tell nobody."""
+
+    async def counted(request: Request, context: Context) -> Response:
+        try:
+            return await send(request, context)
+        except Exception as error:
+            _count(error, context)
+            raise
+
+    return counted
+
+
+def _count(error: Exception, context: Context) -> None:
+    if isinstance(error, UpstreamError | RejectedError):
+        error.attempts = context.attempts
+
+
+def _started(request: Request, context: Context) -> CallStarted:
+    return CallStarted(context.upstream, context.operation, request.method, context.request_id, context.call)
 
 
 def _ended(context: Context, status: int, duration: float) -> CallFinished | CallFailed:
     if status >= _SERVER_ERRORS:
-        return _failed(context, "status", f"answered {status}", duration)
+        return _failed(context, "status", f"answered {status}", duration, status=status)
     return CallFinished(
         upstream=context.upstream,
         operation=context.operation,
@@ -51,10 +79,11 @@ def _ended(context: Context, status: int, duration: float) -> CallFinished | Cal
         duration=duration,
         attempts=context.attempts,
         request_id=context.request_id,
+        call=context.call,
     )
 
 
-def _failed(context: Context, cause: str, detail: str, duration: float) -> CallFailed:
+def _failed(context: Context, cause: str, detail: str, duration: float, *, status: int | None = None) -> CallFailed:
     return CallFailed(
         upstream=context.upstream,
         operation=context.operation,
@@ -63,4 +92,17 @@ def _failed(context: Context, cause: str, detail: str, duration: float) -> CallF
         duration=duration,
         attempts=context.attempts,
         request_id=context.request_id,
+        call=context.call,
+        status=status,
+    )
+
+
+def _cancelled(context: Context, duration: float) -> CallCancelled:
+    return CallCancelled(
+        upstream=context.upstream,
+        operation=context.operation,
+        duration=duration,
+        attempts=context.attempts,
+        request_id=context.request_id,
+        call=context.call,
     )

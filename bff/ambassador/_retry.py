@@ -69,22 +69,39 @@ class Retrier:
         request, context = cast("tuple[Request, Context]", state.args)
         self._set(state, outcome)
         pause = None
-        if not context.is_retry and await self._wants(state, request, outcome):
+        refused = "caller" if context.is_retry else await self._objection(state, request, outcome)
+        if not refused:
             pause = self._fit(self._wait(state, outcome), context)
-            if self.budget is not None and not self.budget.has_token():
-                pause = None
-        if self._emitter is not None:
-            self._report(state, outcome, pause)
+            if pause is None:
+                refused = "time"
+            elif self.budget is not None and not self.budget.has_token():
+                pause, refused = None, "budget"
+        self.report(state, outcome, pause, refused)
         return pause
 
-    def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None) -> None:
-        is_fine = isinstance(outcome, Response) and outcome.status < _SERVER_ERRORS
-        if pause is None and (is_fine or isinstance(outcome, RejectedError)):
-            return  # what we refused was not tried
+    def report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None, refused: str) -> None:
+        """Tell whoever wants to know what is done about a failed try."""
+        if self._emitter is None:
+            return
+        cause = str(getattr(outcome, "cause", "error"))
+        is_fine = isinstance(outcome, RejectedError)  # what we refused was not tried
+        if isinstance(outcome, Response):
+            cause = "status"
+            is_fine = outcome.status < _SERVER_ERRORS and outcome.status not in self._statuses
+        if pause is None and is_fine:
+            return
         context = cast("Context", state.args[1])
-        cause = "status" if isinstance(outcome, Response) else str(getattr(outcome, "cause", "error"))
-        event = AttemptFailed(context.upstream, context.operation, state.attempt_number, cause, retry_in=pause)
-        cast("Emitter", self._emitter).emit(event)
+        self._emitter.emit(
+            AttemptFailed(
+                context.upstream,
+                context.operation,
+                attempt=state.attempt_number,
+                cause=cause,
+                retry_in=pause,
+                refused=refused,
+                call=context.call,
+            )
+        )
 
     def _set(self, state: RetryCallState, outcome: Response | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -93,12 +110,18 @@ class Retrier:
             state.set_result(outcome)
         state.outcome_timestamp = self._clock()
 
-    async def _wants(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> bool:
-        if state.attempt_number >= self.policy.attempts or isinstance(outcome, _FINAL):
-            return False
+    async def _objection(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> str:
+        """Return why there is to be no other try, as `AttemptFailed.refused` has it, or nothing."""
+        if state.attempt_number >= self.policy.attempts:
+            return "attempts"
+        if isinstance(outcome, _FINAL):
+            return "futile"
         is_unsent = isinstance(outcome, UpstreamError) and not outcome.sent
         if not (is_unsent or is_repeatable(request)):
-            return False
+            return "unrepeatable"
+        return "" if await self._wants(state, outcome) else "futile"
+
+    async def _wants(self, state: RetryCallState, outcome: Response | Exception) -> bool:
         if isinstance(outcome, Response) and outcome.status in self._statuses:
             return True
         if self.policy.when is None:
@@ -151,6 +174,7 @@ def retrying(retrier: Retrier) -> Layer:
                     await asyncio.sleep(pause)
                     # Whoever slept at the same time may have used the budget up meanwhile.
                     if retrier.budget is not None and not retrier.budget.withdraw():
+                        retrier.report(state, outcome, None, "budget")
                         break
                     state.idle_for += pause
                     state.prepare_for_next_attempt()

@@ -116,4 +116,5 @@ class Connection:
         return self._own[operation.name]
 
     def _new_onion(self, policies: Policies, operation: str = "") -> Onion:
-        return build_onion(policies, send=self._send, name=self.name, operation=operation, emitter=self.emitter)
+        emitter = self.emitter.telling(policies.deadline_header is not None)
+        return build_onion(policies, send=self._send, name=self.name, operation=operation, emitter=emitter)
