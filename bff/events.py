@@ -177,6 +177,7 @@ class RequestFinished(Event):
     missing: tuple[str, ...]
     cause: str
     request_id: str
+    scheme: str = "http"
 
 
 Observer: TypeAlias = Callable[[Event], None]

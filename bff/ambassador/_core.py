@@ -61,7 +61,8 @@ class Context:
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply.
     The layers write the rest: `call` is the number that its events carry, `attempts` is how many tries have been
-    started, `limit` the alarm that rings when the call's time is up, `watch` the one of the current try. Tries that run at the same time have a context each.
+    started, `limit` the alarm that rings when the call's time is up, `watch` the one of the current try. Tries that
+    run at the same time have a context each.
     """
 
     upstream: str
