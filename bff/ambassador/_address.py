@@ -1,5 +1,6 @@
 """Take a base URL apart: where to connect to, what comes before every path, and a credential that it carries."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,8 @@ def address(base_url: str) -> Address:
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
         file, line = user_frame()
         # Only what no credential can stand in is repeated.
-        what = f"base_url is no http or https address: {base_url.rpartition('@')[2]!r}"
+        shown = re.split("[?#]", base_url.rpartition("@")[2])[0]
+        what = f"base_url is no http or https address: {shown!r}"
         mend = 'give scheme and host, and nothing after the path: "https://catalog.example:8443/api"'
         raise DeclarationError(Problem(what, mend, where="base_url", file=file, line=line))
     netloc = f"[{host}]" if ":" in host else host

@@ -1,6 +1,7 @@
 """Write a request's head, so that nothing in it can be taken for another header, request or resource."""
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -92,4 +93,7 @@ def head(request: Request, host: str) -> bytes:
     breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header holds a line break or NUL")
-    return f"{text}\r\n\r\n".encode()
+    with suppress(UnicodeEncodeError):
+        return f"{text}\r\n\r\n".encode()
+    # Raised out here: the other error quotes the whole head.
+    raise ValueError("a header holds what is no text")

@@ -1,7 +1,7 @@
 """Make one call of an operation: write the request, read the answer, and refuse one that is not as promised."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -34,7 +34,7 @@ class Binding:
     send: Send
     origin: str
     prefix: str
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
     accepts: frozenset[str]
     emitter: Emitter
 
