@@ -60,9 +60,9 @@ class Context:
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply.
-    The layers write the rest: `call` is the number that its events carry, `attempts` is how many tries have been
-    started, `limit` the alarm that rings when the call's time is up, `watch` the one of the current try. Tries that
-    run at the same time have a context each.
+    The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
+    events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
+    `watch` the one of the current try. Tries that run at the same time have a context each.
     """
 
     upstream: str
@@ -70,6 +70,7 @@ class Context:
     deadline: float | None = None
     request_id: str = ""
     is_retry: bool = field(default=False, kw_only=True)
+    is_hedge: bool = field(default=False, kw_only=True)
     call: int = field(default=0, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)

@@ -53,7 +53,7 @@ def _started(request: Request, context: Context) -> AttemptStarted:
         upstream=context.upstream,
         operation=context.operation,
         attempt=attempt,
-        kind="first" if attempt == 1 else "retry",
+        kind="hedge" if context.is_hedge else "first" if attempt == 1 else "retry",
         method=request.method,
         url=f"{scheme}://{request.host or authority}{masked(request.target)}",
         address=request.origin,

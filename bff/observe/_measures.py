@@ -2,36 +2,39 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from bff.events import (
+    AddressEjected,
+    AddressesChanged,
+    AddressParked,
+    AddressReturned,
     AttemptFailed,
     AttemptFinished,
+    AttemptRejected,
     AttemptStarted,
     BreakerChanged,
+    BudgetExhausted,
     CallCancelled,
+    CallCoalesced,
     CallFailed,
     CallFinished,
     Event,
+    FaultInjected,
+    HedgeWon,
+    PanicChanged,
     RequestFinished,
+    ResolutionFailed,
 )
+from bff.observe._conventions import SERVER_ERRORS, error_type, known_method, server_of
 
-__all__ = ["BUCKETS", "MEASURES", "Instrument", "Measure", "Server", "error_type", "known_method", "server_of"]
+__all__ = ["MEASURES", "Instrument", "Measure", "Reading", "measures"]
 
 E = TypeVar("E", bound=Event)
 Value: TypeAlias = str | int | None
 Reading: TypeAlias = tuple[float, tuple[Value, ...]]
 
-BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Seconds, as OpenTelemetry's conventions for HTTP have them."""
-
-_ERRORS: Final = 400  # and above
-_SERVER_ERRORS: Final = 500
 _CLIENT_CLOSED: Final = 499  # nobody got this answer
-# RFC 9110 section 9.3 and RFC 5789: others would be a client's to make up.
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
 
 
@@ -59,137 +62,98 @@ class Measure(Generic[E]):
     read: Callable[[E], Reading | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Whom a URL names."""
-
-    scheme: str
-    host: str
-    port: int
+def _histogram(name: str, text: str, *attributes: str) -> Instrument:
+    return Instrument("histogram", name, "s", text, attributes)
 
 
-def server_of(url: str) -> Server:
-    """
-    Return whom an absolute http or https URL names.
-
-    >>> server_of("https://catalog.example/products/7?q=REDACTED")
-    Server(scheme='https', host='catalog.example', port=443)
-    """
-    end = url.find("/", 8)  # past the scheme
-    return _server(url if end < 0 else url[:end])
+def _counter(name: str, unit: str, text: str, *attributes: str) -> Instrument:
+    return Instrument("counter", name, unit, text, attributes)
 
 
-@lru_cache(1024)
-def _server(origin: str) -> Server:
-    parts = urlsplit(origin)
-    return Server(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+def _gauge(name: str, unit: str, text: str, *attributes: str) -> Instrument:
+    return Instrument("gauge", name, unit, text, attributes)
 
 
-def known_method(method: str) -> str:
-    """Return a method that has a meaning, `_OTHER` for one that somebody made up."""
-    return method if method in _METHODS else "_OTHER"
+_METHOD, _SCHEME, _STATUS, _ERROR = "http.request.method", "url.scheme", "http.response.status_code", "error.type"
+_UPSTREAM, _ADDRESS = "bff.upstream", "bff.address"
+_WHERE: Final = (_UPSTREAM, "bff.operation")
 
-
-def error_type(status: int | None, cause: str, *, errors: int = _ERRORS) -> str | None:
-    """Return `error.type`: a cause, the status where that is an error, or nothing."""
-    if status is None:
-        return cause or None
-    return str(status) if status >= errors else None
-
-
-_WHERE: Final = ("bff.upstream", "bff.operation")
-_ENDED: Final = (*_WHERE, "http.response.status_code", "error.type")
-
-_REQUESTS: Final = Instrument(
-    "histogram",
+_REQUESTS: Final = _histogram(
     "http.client.request.duration",
-    "s",
     "Duration of HTTP client requests.",
-    (
-        "http.request.method",
-        "server.address",
-        "server.port",
-        "url.scheme",
-        "http.response.status_code",
-        "error.type",
-        *_WHERE,
-    ),
+    *(_METHOD, "server.address", "server.port", _SCHEME, _STATUS, _ERROR, *_WHERE),
 )
-_SERVED: Final = Instrument(
-    "histogram",
+_SERVED: Final = _histogram(
     "http.server.request.duration",
-    "s",
     "Duration of HTTP server requests.",
-    ("http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type", "bff.profile"),
+    *(_METHOD, _SCHEME, "http.route", _STATUS, _ERROR, "bff.profile"),
 )
-_CALLS: Final = Instrument(
-    "histogram", "bff.client.call.duration", "s", "Duration of calls to upstreams, with all their tries.", _ENDED
+_CALLS: Final = _histogram(
+    "bff.client.call.duration", "Duration of calls to upstreams, with all their tries.", *_WHERE, _STATUS, _ERROR
 )
-_VIOLATIONS: Final = Instrument(
-    "counter", "bff.client.contract_violations", "{call}", "Answers that are not what their contract says.", _WHERE
+_VIOLATIONS: Final = _counter(
+    "bff.client.contract_violations", "{call}", "Answers that are not what their contract says.", *_WHERE
 )
-_ATTEMPTS: Final = Instrument(
-    "counter", "bff.client.attempts", "{attempt}", "Requests sent to upstreams.", (*_WHERE, "bff.attempt.kind")
+_COALESCED: Final = _counter(
+    "bff.client.coalesced_calls", "{call}", "Calls that were given the outcome of an equal one.", *_WHERE
 )
-_RETRIES: Final = Instrument(
-    "counter", "bff.client.retries", "{retry}", "Failed tries that are followed by another.", (*_WHERE, "error.type")
+_ATTEMPTS: Final = _counter(
+    "bff.client.attempts", "{attempt}", "Requests sent to upstreams.", *_WHERE, "bff.attempt.kind"
 )
-_REFUSED: Final = Instrument(
-    "counter",
-    "bff.client.refused_retries",
-    "{retry}",
-    "Failed tries that are not followed by another.",
-    (*_WHERE, "error.type", "bff.reason"),
+_REJECTED: Final = _counter(
+    "bff.client.rejected_attempts", "{attempt}", "Requests that we refused to send.", *_WHERE, _ERROR
 )
-_CHANGES: Final = Instrument(
-    "counter", "bff.client.breaker.changes", "{change}", "Circuit breakers' changes.", (*_WHERE, "bff.breaker.state")
+_RETRIES: Final = _counter("bff.client.retries", "{retry}", "Failed tries that another one follows.", *_WHERE, _ERROR)
+_REFUSED: Final = _counter(
+    "bff.client.refused_retries", "{retry}", "Failed tries that no other follows.", *_WHERE, _ERROR, "bff.reason"
 )
-_STATE: Final = Instrument(
-    "gauge", "bff.client.breaker.state", "1", "Circuit breakers' states: 0 closed, 1 half-open, 2 open.", _WHERE
+_EXHAUSTED: Final = _counter(
+    "bff.client.exhausted_budgets", "{attempt}", "Tries for which no token was left.", *_WHERE, "bff.attempt.kind"
 )
+_WON: Final = _counter("bff.client.won_hedges", "{hedge}", "Hedges that gave the answer.", *_WHERE)
+_FAULTS: Final = _counter("bff.client.injected_faults", "{fault}", "Faults injected on purpose.", *_WHERE)
+_CHANGES: Final = _counter(
+    "bff.client.breaker.changes", "{change}", "Changes of circuit breakers.", *_WHERE, "bff.breaker.state"
+)
+_STATE: Final = _gauge(
+    "bff.client.breaker.state", "1", "State of circuit breakers: 0 closed, 1 half-open, 2 open.", *_WHERE
+)
+_EJECTIONS: Final = _counter(
+    "bff.client.address.ejections", "{ejection}", "Addresses ejected.", _UPSTREAM, _ADDRESS, _ERROR
+)
+_RETURNS: Final = _counter("bff.client.address.returns", "{return}", "Addresses back in use.", _UPSTREAM, _ADDRESS)
+_PARKED: Final = _counter(
+    "bff.client.address.parkings", "{parking}", "Addresses that asked for patience.", _UPSTREAM, _ADDRESS
+)
+_ADDRESSES: Final = _gauge("bff.client.addresses", "{address}", "Addresses that a name resolved to.", _UPSTREAM)
+_UNRESOLVED: Final = _counter(
+    "bff.client.resolution_failures", "{failure}", "Names that could not be resolved.", _UPSTREAM
+)
+_PANIC: Final = _gauge("bff.client.panic", "1", "Whether all addresses are used whatever their health.", _UPSTREAM)
 
 
 def _request(event: AttemptFinished) -> Reading:
-    server = server_of(event.url)
-    wrong = error_type(event.status, event.cause)
-    where = (event.upstream, event.operation)
-    method = known_method(event.method)
+    server, wrong = server_of(event.url), error_type(event.status, event.cause)
+    method, where = known_method(event.method), (event.upstream, event.operation)
     return event.duration, (method, server.host, server.port, server.scheme, event.status, wrong, *where)
 
 
 def _served(event: RequestFinished) -> Reading:
     # 499 was never sent.
     status = None if event.status == _CLIENT_CLOSED else event.status
-    wrong = error_type(status, event.cause, errors=_SERVER_ERRORS)
+    wrong = error_type(status, event.cause, errors=SERVER_ERRORS)
     return event.duration, (known_method(event.method), event.scheme, event.route, status, wrong, event.profile)
 
 
-def _finished(event: CallFinished) -> Reading:
-    return event.duration, (event.upstream, event.operation, event.status, None)
-
-
 def _failed(event: CallFailed) -> Reading | None:
-    if is_late(event):
-        return None
+    if event.status is not None and event.status < SERVER_ERRORS:
+        return None  # counted as finished
     wrong = error_type(event.status, event.cause)
     return event.duration, (event.upstream, event.operation, event.status, wrong)
 
 
-def is_late(event: CallFailed) -> bool:
-    """Say whether the call has been told of as finished before."""
-    return event.status is not None and event.status < _SERVER_ERRORS
-
-
-def _cancelled(event: CallCancelled) -> Reading:
-    return event.duration, (event.upstream, event.operation, None, "cancelled")
-
-
 def _violated(event: CallFailed) -> Reading | None:
     return (1, (event.upstream, event.operation)) if event.cause == "contract" else None
-
-
-def _attempted(event: AttemptStarted) -> Reading:
-    return 1, (event.upstream, event.operation, event.kind)
 
 
 def _retried(event: AttemptFailed) -> Reading | None:
@@ -200,28 +164,35 @@ def _refused(event: AttemptFailed) -> Reading | None:
     return (1, (event.upstream, event.operation, event.cause, event.refused)) if event.retry_in is None else None
 
 
-def _changed(event: BreakerChanged) -> Reading:
-    return 1, (event.upstream, event.operation, event.after)
-
-
-def _state(event: BreakerChanged) -> Reading:
-    return _STATES[event.after], (event.upstream, event.operation)
-
-
 MEASURES: Final[tuple[Measure[Any], ...]] = (
     Measure(_REQUESTS, AttemptFinished, _request),
-    Measure(_CALLS, CallFinished, _finished),
+    Measure(_SERVED, RequestFinished, _served),
+    Measure(
+        _CALLS, CallFinished, lambda event: (event.duration, (event.upstream, event.operation, event.status, None))
+    ),
     Measure(_CALLS, CallFailed, _failed),
-    Measure(_CALLS, CallCancelled, _cancelled),
+    Measure(
+        _CALLS, CallCancelled, lambda event: (event.duration, (event.upstream, event.operation, None, "cancelled"))
+    ),
     Measure(_VIOLATIONS, CallFailed, _violated),
-    Measure(_ATTEMPTS, AttemptStarted, _attempted),
+    Measure(_COALESCED, CallCoalesced, lambda event: (1, (event.upstream, event.operation))),
+    Measure(_ATTEMPTS, AttemptStarted, lambda event: (1, (event.upstream, event.operation, event.kind))),
+    Measure(_REJECTED, AttemptRejected, lambda event: (1, (event.upstream, event.operation, event.cause))),
     Measure(_RETRIES, AttemptFailed, _retried),
     Measure(_REFUSED, AttemptFailed, _refused),
-    Measure(_CHANGES, BreakerChanged, _changed),
-    Measure(_STATE, BreakerChanged, _state),
-    Measure(_SERVED, RequestFinished, _served),
+    Measure(_EXHAUSTED, BudgetExhausted, lambda event: (1, (event.upstream, event.operation, event.wanted))),
+    Measure(_WON, HedgeWon, lambda event: (1, (event.upstream, event.operation))),
+    Measure(_FAULTS, FaultInjected, lambda event: (1, (event.upstream, event.operation))),
+    Measure(_CHANGES, BreakerChanged, lambda event: (1, (event.upstream, event.operation, event.after))),
+    Measure(_STATE, BreakerChanged, lambda event: (_STATES[event.after], (event.upstream, event.operation))),
+    Measure(_EJECTIONS, AddressEjected, lambda event: (1, (event.upstream, event.address, event.cause))),
+    Measure(_RETURNS, AddressReturned, lambda event: (1, (event.upstream, event.address))),
+    Measure(_PARKED, AddressParked, lambda event: (1, (event.upstream, event.address))),
+    Measure(_ADDRESSES, AddressesChanged, lambda event: (len(event.addresses), (event.upstream,))),
+    Measure(_UNRESOLVED, ResolutionFailed, lambda event: (1, (event.upstream,))),
+    Measure(_PANIC, PanicChanged, lambda event: (int(event.is_panic), (event.upstream,))),
 )
-"""A new event is told of by a line here, an instrument, and a function that reads it."""
+"""A new event is told of by a line here and an instrument."""
 
 
 def measures(*, has_server: bool) -> Iterator[Measure[Any]]:

@@ -6,21 +6,25 @@ from typing import Any, Final
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter, TextMapPropagator
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, Tracer
 
 from bff.events import (
     AttemptFailed,
     AttemptFinished,
     AttemptStarted,
     CallCancelled,
+    CallCoalesced,
     CallFailed,
     CallFinished,
     CallStarted,
     Event,
+    HedgeWon,
 )
-from bff.observe._measures import error_type, known_method, server_of
+from bff.observe._conventions import error_type, known_method, server_of
 
 __all__ = ["Spans"]
+
+_RECENT: Final = 1024  # calls that have ended, and that others who shared their answer may still refer to
 
 
 class _Lower(Setter[dict[str, str]]):
@@ -44,15 +48,18 @@ class Spans:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._calls: dict[int, Span] = {}
+        self._recent: dict[int, SpanContext] = {}
         self._attempts: dict[tuple[int, int], Span] = {}
         self.handlers: Final[Mapping[type[Event], Callable[[Any], None]]] = {
             CallStarted: self._call,
             CallFinished: self._finished,
             CallFailed: self._failed,
             CallCancelled: self._cancelled,
+            CallCoalesced: self._coalesced,
             AttemptStarted: self._attempt,
             AttemptFinished: self._ended,
             AttemptFailed: self._decided,
+            HedgeWon: self._won,
         }
 
     def __len__(self) -> int:
@@ -73,29 +80,37 @@ class Spans:
         self._calls[event.call] = self._tracer.start_span(name, kind=SpanKind.INTERNAL, attributes=attributes)
 
     def _finished(self, event: CallFinished) -> None:
-        span = self._calls.pop(event.call, None)
-        if span is not None:
-            span.set_attribute("http.response.status_code", event.status)
-            span.set_attribute("bff.attempts", event.attempts)
-            span.end()
+        self._end(event, event.status, None)
 
     def _failed(self, event: CallFailed) -> None:
-        span = self._calls.pop(event.call, None)
+        span = self._calls.get(event.call)
         if span is not None:
-            if event.status is not None:
-                span.set_attribute("http.response.status_code", event.status)
-            span.set_attribute("error.type", error_type(event.status, event.cause) or event.cause)
-            span.set_attribute("bff.attempts", event.attempts)
             span.set_status(StatusCode.ERROR, event.detail)
-            span.end()
+        self._end(event, event.status, error_type(event.status, event.cause))
 
     def _cancelled(self, event: CallCancelled) -> None:
         # Neither a success nor an error of anybody's: the status stays unset.
+        self._end(event, None, "cancelled")
+
+    def _end(self, event: CallFinished | CallFailed | CallCancelled, status: int | None, wrong: str | None) -> None:
         span = self._calls.pop(event.call, None)
-        if span is not None:
-            span.set_attribute("error.type", "cancelled")
-            span.set_attribute("bff.attempts", event.attempts)
-            span.end()
+        if span is None:
+            return
+        span.set_attribute("bff.attempts", event.attempts)
+        if status is not None:
+            span.set_attribute("http.response.status_code", status)
+        if wrong is not None:
+            span.set_attribute("error.type", wrong)
+        span.end()
+        self._recent[event.call] = span.get_span_context()
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    def _coalesced(self, event: CallCoalesced) -> None:
+        span, leading = self._calls.get(event.call), self._calls.get(event.leader_call)
+        leader = self._recent.get(event.leader_call) if leading is None else leading.get_span_context()
+        if span is not None and leader is not None:
+            span.add_link(leader)
 
     def _attempt(self, event: AttemptStarted) -> None:
         call = self._calls.get(event.call)
@@ -138,3 +153,8 @@ class Spans:
         span = self._calls.get(event.call)
         if span is not None and event.refused:
             span.set_attribute("bff.retry.refused", event.refused)
+
+    def _won(self, event: HedgeWon) -> None:
+        span = self._calls.get(event.call)
+        if span is not None:
+            span.set_attribute("bff.hedge.won", event.attempt)

@@ -14,7 +14,8 @@ except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py l
     raise ImportError("bff.observe.otel needs OpenTelemetry: install bff-framework[otel]") from error
 
 from bff.events import AttemptStarted, Event
-from bff.observe._measures import BUCKETS, Instrument, Measure, measures
+from bff.observe._conventions import BUCKETS
+from bff.observe._measures import Instrument, Measure, measures
 from bff.observe._spans import Spans
 
 __all__ = ["OpenTelemetryObserver"]

@@ -11,7 +11,8 @@ except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py l
     raise ImportError("bff.observe.prometheus needs prometheus-client: install bff-framework[prometheus]") from error
 
 from bff.events import Event
-from bff.observe._measures import BUCKETS, Instrument, Reading, measures
+from bff.observe._conventions import BUCKETS
+from bff.observe._measures import Instrument, Reading, measures
 
 __all__ = ["PrometheusObserver"]
 

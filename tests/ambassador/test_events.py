@@ -146,6 +146,16 @@ def test_a_call_that_is_given_up_ends_as_such_and_so_does_its_try() -> None:
     run(main())
 
 
+def test_a_try_says_that_it_was_sent_beside_another() -> None:
+    async def main() -> None:
+        told = Told(AttemptStarted)
+        onion = build_onion(OFF, send=ScriptedWire().send, name="test", emitter=Emitter([told]))
+        await onion.send(GET, Context("test", is_hedge=True, attempts=1))
+        assert [("hedge", 2)] == [(event.kind, event.attempt) for event in told.of(AttemptStarted)]
+
+    run(main())
+
+
 def test_what_is_refused_before_the_wire_is_no_try() -> None:
     async def main() -> None:
         told = Told(AttemptStarted, AttemptFinished)

@@ -40,8 +40,9 @@ from bff import (
 )
 from bff.ambassador import Ambassador, AmbassadorTransport, Policies, Request, build_onion
 from bff.ambassador import Context as CallContext
-from bff.events import Emitter
-from bff.observe._measures import BUCKETS, MEASURES
+from bff.events import AttemptFinished, AttemptStarted, CallCoalesced, CallFinished, CallStarted, Emitter, HedgeWon
+from bff.observe._conventions import BUCKETS
+from bff.observe._measures import MEASURES
 from bff.observe.otel import W3C, OpenTelemetryObserver
 from tests.support.faults import FaultServer
 from tests.support.scripted import ScriptedWire, unreachable
@@ -322,6 +323,57 @@ def test_what_is_decided_about_tries_is_counted(telemetry: Telemetry) -> None:
     assert {("catalog",): 2} == values(telemetry, "bff.client.breaker.state")
     causes = [found["error.type"] for found, _ in telemetry.points("bff.client.call.duration")]
     assert ["open", "unreachable"] == sorted(causes)
+
+
+def test_a_call_that_shared_the_answer_of_another_is_linked_to_it(telemetry: Telemetry) -> None:
+    """Whether that one is still under way or has just ended."""
+    observer = telemetry.observer
+
+    def began(number: int) -> None:
+        observer(CallStarted("catalog", "product", "GET", "", number))
+
+    def shared(number: int, leader: int) -> None:
+        observer(CallCoalesced("catalog", "product", "", "", call=number, leader_call=leader))
+
+    def ended(number: int) -> None:
+        observer(CallFinished("catalog", "product", 200, 0.5, 1, "", call=number))
+
+    for number in (1, 2, 3, 4):
+        began(number)
+    shared(2, leader=1)
+    ended(1)
+    shared(3, leader=1)
+    shared(4, leader=99)
+    for number in (2, 3, 4):
+        ended(number)
+    spans = telemetry.spans(SpanKind.INTERNAL)
+    leader = identity(spans[0])
+    links = [[(link.context.trace_id, link.context.span_id) for link in span.links] for span in spans]
+    assert [[], [leader], [leader], []] == links
+    assert {("product", "catalog"): 3} == values(telemetry, "bff.client.coalesced_calls")
+
+
+def test_a_hedge_is_a_span_beside_the_try_that_was_late(telemetry: Telemetry) -> None:
+    observer = telemetry.observer
+    first = ("catalog", "", 1, "first", "GET", "http://catalog/", "http://catalog", "", 7)
+    hedge = (*first[:2], 2, "hedge", *first[4:])
+    observer(CallStarted("catalog", "", "GET", "", 7))
+    observer(AttemptStarted(*first))
+    observer(AttemptStarted(*hedge))
+    observer(AttemptFinished(*hedge, 200, "", 0.5))
+    observer(AttemptFinished(*first, None, "cancelled", 1.0))
+    observer(HedgeWon("catalog", "", 2, call=7))
+    observer(CallFinished("catalog", "", 200, 1.0, 2, "", call=7))
+    (called,) = telemetry.spans(SpanKind.INTERNAL)
+    assert 2 == attributes(called)["bff.hedge.won"]
+    assert [("first", None, "cancelled"), ("hedge", 1, None)] == [
+        tuple(attributes(span).get(key) for key in ("bff.attempt.kind", "http.request.resend_count", "error.type"))
+        for span in telemetry.spans(SpanKind.CLIENT)
+    ]
+    assert [identity(called)] * 2 == [
+        (span.parent.trace_id, span.parent.span_id) for span in telemetry.spans(SpanKind.CLIENT) if span.parent
+    ]
+    assert 0 == len(observer._spans)
 
 
 def test_names_that_the_conventions_have_are_theirs() -> None:

@@ -4,23 +4,45 @@ import asyncio
 from collections.abc import Mapping
 
 import httpx
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bff import BFF, Bulkhead, CircuitBreaker, ClientProfile, Retry, Shape, Upstream, call, endpoint
+from bff import BFF, Bulkhead, CircuitBreaker, ClientProfile, Retry, Shape, Upstream, call, endpoint, events
 from bff.ambassador import Ambassador
-from bff.observe._measures import BUCKETS, MEASURES
+from bff.events import (
+    AddressEjected,
+    AddressesChanged,
+    AddressParked,
+    AddressReturned,
+    AttemptRejected,
+    BreakerChanged,
+    BudgetExhausted,
+    CallCoalesced,
+    CallStarted,
+    Event,
+    FaultInjected,
+    HedgeStarted,
+    HedgeWon,
+    PanicChanged,
+    ResolutionFailed,
+)
+from bff.observe._conventions import BUCKETS
+from bff.observe._measures import MEASURES
 from bff.observe.prometheus import PrometheusObserver
 from tests.support.faults import FaultServer
 from tests.support.scripted import FOR_EVER, Outcome, ScriptedWire, unreachable
 from tests.support.virtual import run
 
 
+def families(registry: CollectorRegistry) -> list[Metric]:
+    return list(text_string_to_metric_families(generate_latest(registry).decode()))
+
+
 def exposed(registry: CollectorRegistry, name: str) -> dict[tuple[str, ...], float]:
     """Return the samples of a name by the values of their labels, in the order of the labels, empty ones left out."""
     return {
         tuple(value for _, value in sorted(sample.labels.items()) if value): sample.value
-        for family in text_string_to_metric_families(generate_latest(registry).decode())
+        for family in families(registry)
         for sample in family.samples
         if sample.name == name
     }
@@ -79,6 +101,57 @@ def test_what_was_given_up_and_what_was_refused_is_no_success() -> None:
     )
 
 
+EVENTS = [
+    AttemptRejected("catalog", "product", "overloaded", 1.0),
+    BudgetExhausted("catalog", "product", "hedge"),
+    CallCoalesced("catalog", "product", "id-1", "id-2"),
+    FaultInjected("catalog", "product", 0.5, None),
+    HedgeWon("catalog", "product", 2),
+    BreakerChanged("catalog", "", "open", "half-open"),
+    AddressEjected("catalog", "http://10.0.0.7", "gateway", 30.0, 1),
+    AddressReturned("catalog", "http://10.0.0.7"),
+    AddressParked("catalog", "http://10.0.0.7", 2.0),
+    AddressesChanged("catalog", ("http://10.0.0.7", "http://10.0.0.8"), (), ()),
+    ResolutionFailed("catalog", "catalog.internal", "it timed out", 2),
+    PanicChanged("catalog", is_panic=True, healthy=1),
+]
+
+
+def test_every_event_that_is_a_decision_is_a_metric() -> None:
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(registry=registry)
+    for event in EVENTS:
+        observer(event)
+    found = {
+        name.removeprefix("bff_client_"): exposed(registry, name)
+        for name in {sample.name for family in families(registry) for sample in family.samples}
+        if not name.endswith("_created")
+    }
+    where, address = ("product", "catalog"), ("http://10.0.0.7", "catalog")
+    assert {
+        "rejected_attempts_total": {(*where, "overloaded"): 1},
+        "exhausted_budgets_total": {("hedge", *where): 1},
+        "coalesced_calls_total": {where: 1},
+        "injected_faults_total": {where: 1},
+        "won_hedges_total": {where: 1},
+        "breaker_changes_total": {("half-open", "catalog"): 1},
+        "breaker_state": {("catalog",): 1},
+        "address_ejections_total": {(*address, "gateway"): 1},
+        "address_returns_total": {address: 1},
+        "address_parkings_total": {address: 1},
+        "addresses": {("catalog",): 2},
+        "resolution_failures_total": {("catalog",): 1},
+        "panic": {("catalog",): 1},
+    } == found
+
+
+def test_every_class_of_events_is_in_the_table_or_left_out_on_purpose() -> None:
+    every = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
+    measured = {measure.event for measure in MEASURES}
+    # A call is counted by how it ends, and a hedge as a try.
+    assert {Event, CallStarted, HedgeStarted} == every - measured
+
+
 def test_durations_fall_into_the_buckets_of_the_conventions() -> None:
     registry = CollectorRegistry()
     run(asked(registry, [200]))
@@ -119,8 +192,7 @@ def test_several_observers_share_a_registry() -> None:
 def test_every_measure_is_exposed_under_a_name_of_its_own() -> None:
     registry = CollectorRegistry()
     PrometheusObserver(registry=registry)
-    families = [family.name for family in text_string_to_metric_families(generate_latest(registry).decode())]
-    assert len(families) == len({measure.instrument.name for measure in MEASURES})
+    assert len(families(registry)) == len({measure.instrument.name for measure in MEASURES})
 
 
 class Greeting(Shape):

@@ -32,7 +32,7 @@ from bff import (
     endpoint,
 )
 from bff.ambassador import AiohttpWire, Ambassador, AmbassadorTransport, Context, HttpxWire, Policies, Request, Response
-from bff.events import Event
+from bff.events import Event, Observer
 from bff.observe.otel import OpenTelemetryObserver
 from bff.observe.prometheus import PrometheusObserver
 from tests.support import faults
@@ -88,7 +88,7 @@ class Evidence:
         tracers = TracerProvider(shutdown_on_exit=False)
         tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
         meters = MeterProvider([self.reader], shutdown_on_exit=False)
-        self.observers = [
+        self.observers: list[Observer] = [
             self.told,
             LoggingObserver(),
             OpenTelemetryObserver(tracer_provider=tracers, meter_provider=meters),
@@ -246,7 +246,7 @@ class Accounts(Upstream):
     base_url = f"http://{USER}@accounts"
     headers = {"x-api-key": f"{WORD}-key"}  # noqa: RUF012 - as users write it
     accept_headers = ("authorization", "cookie", "traceparent")
-    auth = credentials
+    auth = staticmethod(credentials)
     max_body = 2000
     retry = Retry(2, wait=lambda _: 0.0)
     timeout = Timeout(total=5.0, per_try=0.1)
@@ -299,7 +299,7 @@ def test_an_endpoint_that_is_awaited_raises_none_of_it(evidence: Evidence) -> No
     async def main() -> None:
         async with FaultServer() as server, Accounts(base_url=server.origin.replace("//", f"//{USER}@")) as accounts:
             for path in PATHS:
-                await evidence.of(accounts.account(path, token=WORD))  # type: ignore[arg-type, misc]
+                await evidence.of(accounts.account(path, token=WORD))
             evidence.show("upstream", accounts)
 
     asyncio.run(main())
