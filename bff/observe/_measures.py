@@ -28,7 +28,7 @@ from bff.events import (
 )
 from bff.observe._conventions import SERVER_ERRORS, error_type, known_method, server_of
 
-__all__ = ["MEASURES", "Instrument", "Measure", "Reading", "measures"]
+__all__ = ["MEASURES", "Instrument", "Measure", "Value", "measures"]
 
 E = TypeVar("E", bound=Event)
 Value: TypeAlias = str | int | None

@@ -15,7 +15,7 @@ except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py l
 
 from bff.events import AttemptStarted, Event
 from bff.observe._conventions import BUCKETS
-from bff.observe._measures import Instrument, Measure, measures
+from bff.observe._measures import Instrument, Measure, Value, measures
 from bff.observe._spans import Spans
 
 __all__ = ["OpenTelemetryObserver"]
@@ -80,13 +80,18 @@ def _record(meter: Meter, instrument: Instrument) -> _Record:
 
 def _recording(measure: Measure[Any], record: _Record) -> Callable[[Any], None]:
     names = measure.instrument.attributes
+    found: dict[tuple[Value, ...], dict[str, str | int]] = {}
 
     def recorded(event: Event) -> None:
         reading = measure.read(event)
-        if reading is not None:
-            value, values = reading
+        if reading is None:
+            return
+        value, values = reading
+        attributes = found.get(values)
+        if attributes is None:
             # An attribute that does not apply is left out.
             named = zip(names, values, strict=True)
-            record(value, {name: value for name, value in named if value is not None and value != ""})
+            found[values] = attributes = {name: value for name, value in named if value is not None and value != ""}
+        record(value, attributes)
 
     return recorded

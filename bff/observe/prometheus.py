@@ -12,12 +12,11 @@ except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py l
 
 from bff.events import Event
 from bff.observe._conventions import BUCKETS
-from bff.observe._measures import Instrument, Reading, measures
+from bff.observe._measures import Instrument, Measure, Value, measures
 
 __all__ = ["PrometheusObserver"]
 
 _Family: TypeAlias = Counter | Gauge | Histogram
-_Read: TypeAlias = Callable[[Any], Reading | None]
 
 
 class PrometheusObserver:
@@ -31,28 +30,18 @@ class PrometheusObserver:
 
     def __init__(self, *, registry: CollectorRegistry = REGISTRY, server: bool = True) -> None:
         families = _families.setdefault(registry, {})
-        self._reads: dict[type[Event], list[tuple[_Read, _Family]]] = defaultdict(list)
+        self._handlers: dict[type[Event], list[Callable[[Any], None]]] = defaultdict(list)
         for measure in measures(has_server=server):
             name = measure.instrument.name
             if name not in families:
                 families[name] = _family(measure.instrument, registry)
-            self._reads[measure.event].append((measure.read, families[name]))
-        self.events = tuple(self._reads)
+            self._handlers[measure.event].append(_recording(measure, families[name]))
+        self.events = tuple(self._handlers)
 
     def __call__(self, event: Event) -> None:
         """Add one event to the metrics."""
-        for read, family in self._reads[type(event)]:
-            reading = read(event)
-            if reading is None:
-                continue
-            value, values = reading
-            child = family.labels(*["" if value is None else value for value in values])
-            if isinstance(child, Histogram):
-                child.observe(value)
-            elif isinstance(child, Gauge):
-                child.set(value)
-            else:
-                child.inc(value)
+        for handle in self._handlers[type(event)]:
+            handle(event)
 
 
 _families: WeakKeyDictionary[CollectorRegistry, dict[str, _Family]] = WeakKeyDictionary()
@@ -65,3 +54,27 @@ def _family(instrument: Instrument, registry: CollectorRegistry) -> _Family:
         return Histogram(f"{name}_seconds", instrument.text, labels, buckets=BUCKETS, registry=registry)
     kind = Counter if instrument.kind == "counter" else Gauge
     return kind(name, instrument.text, labels, registry=registry)
+
+
+def _recording(measure: Measure[Any], family: _Family) -> Callable[[Any], None]:
+    # What `labels` would look up anew for every event, with a lock.
+    records: dict[tuple[Value, ...], Callable[[float], None]] = {}
+
+    def recorded(event: Event) -> None:
+        reading = measure.read(event)
+        if reading is None:
+            return
+        value, values = reading
+        record = records.get(values)
+        if record is None:
+            records[values] = record = _record(family, values)
+        record(value)
+
+    return recorded
+
+
+def _record(family: _Family, values: tuple[Value, ...]) -> Callable[[float], None]:
+    child = family.labels(*["" if value is None else value for value in values])
+    if isinstance(child, Histogram):
+        return child.observe
+    return child.set if isinstance(child, Gauge) else child.inc
