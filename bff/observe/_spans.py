@@ -85,7 +85,8 @@ class Spans:
     def _failed(self, event: CallFailed) -> None:
         span = self._calls.get(event.call)
         if span is not None:
-            span.set_status(StatusCode.ERROR, event.detail)
+            # What a status says needs no words.
+            span.set_status(StatusCode.ERROR, event.detail if event.status is None else None)
         self._end(event, event.status, error_type(event.status, event.cause))
 
     def _cancelled(self, event: CallCancelled) -> None:
