@@ -1,5 +1,6 @@
 """Take a base URL apart: where to connect to, what comes before every path, and a credential that it carries."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,7 +83,8 @@ def _one(base_url: str) -> Address:
     scheme = _SCHEMES.get(parts.scheme)
     if scheme is None or not host or parts.query or parts.fragment:
         # Only what no credential can stand in is repeated.
-        what = f"base_url is no http or https address: {base_url.rpartition('@')[2]!r}"
+        shown = re.split("[?#]", base_url.rpartition("@")[2])[0]
+        what = f"base_url is no http or https address: {shown!r}"
         raise _wrong(what, 'give scheme and host, and nothing after the path: "https://catalog.example:8443/api"')
     netloc = f"[{host}]" if ":" in host else host
     origin = f"{scheme}://{netloc}" + (f":{port}" if port else "")

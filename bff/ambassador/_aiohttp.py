@@ -80,8 +80,12 @@ class AiohttpWire:
             except _StaleError:
                 connection = await self._connect(pool, site, context, is_fresh=True)
                 return await self._exchange(pool, connection, message, request, context)
-        except (*FAULTS, _StaleError) as error:
+        except OSError as error:
             raise translated(error, context) from error
+        except (*FAULTS, _StaleError) as error:
+            failed = translated(error, context)
+        # Raised out here, with no cause: aiohttp's errors quote what came, and a chain gets into logs.
+        raise failed
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -82,7 +82,7 @@ class Ambassador:
         self._max_body = max_body
         self._wire = wire or new_wire(transport, connect=connect, verify=verify, max_body=max_body)
         inner: Send = authenticating(auth)(self._wire.send) if auth is not None else self._wire.send
-        emitter = Emitter(observers)
+        emitter = Emitter(observers).telling(self._policies.deadline_header is not None)
         self._addresses = new_addresses(
             self._address,
             name=self.name,

@@ -128,8 +128,7 @@ class _Sharing:
             return flight
         flights.shared += 1
         if self._emitter is not None:
-            leader = flight.context.request_id
-            self._emitter.emit(CallCoalesced(context.upstream, context.operation, context.request_id, leader))
+            self._emitter.emit(_told_of(context, flight.context))
         if isinstance(told, Response):
             return _copied(told)
         raise _twin(told)
@@ -140,6 +139,17 @@ class _Sharing:
             return Turn.LEAD
         # A copy: whoever led may change what is its own.
         return _copied(response) if _is_shareable(response, self._max_size) else Turn.ALONE
+
+
+def _told_of(context: Context, leading: Context) -> CallCoalesced:
+    return CallCoalesced(
+        context.upstream,
+        context.operation,
+        request_id=context.request_id,
+        leader=leading.request_id,
+        call=context.call,
+        leader_call=leading.call,
+    )
 
 
 def _for_others(error: BaseException, context: Context) -> Told:

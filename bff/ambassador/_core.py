@@ -5,6 +5,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from bff.ambassador._masking import masked
+
 if TYPE_CHECKING:
     from bff.ambassador._member import Member
     from bff.ambassador._stream import Stream
@@ -38,6 +40,11 @@ class Request:
         """Say whether the body is there to be sent more than once."""
         return isinstance(self.content, bytes)
 
+    # What credentials and a user's data are in is not shown.
+    def __repr__(self) -> str:
+        size = f"{len(self.content)} bytes" if isinstance(self.content, bytes) else "a stream"
+        return f"<Request {self.method} {self.origin}{masked(self.target)}, {len(self.headers)} headers, {size}>"
+
 
 @dataclass(slots=True)
 class Response:
@@ -58,6 +65,11 @@ class Response:
         """Return the body as JSON; raises `ValueError` where it is none."""
         return json.loads(self.content)
 
+    # As above.
+    def __repr__(self) -> str:
+        size = "a stream" if self.stream is not None else f"{len(self.content)} bytes"
+        return f"<Response {self.status}, {len(self.headers)} headers, {size}>"
+
 
 @dataclass(slots=True)
 class Context:
@@ -67,8 +79,9 @@ class Context:
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply. `is_streamed` asks
     for an answer as soon as its head is there.
-    The layers write the rest: `attempts` is how many tries have been started, `limit` the alarm that rings when the
-    call's time is up, `watch` the one of the current try, `tried` the address that has been tried or a list of
+    The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
+    events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
+    `watch` the one of the current try, `tried` the address that has been tried or a list of
     those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another takes tries.
     Tries that run at the same time have a context each, a `twin()` of the call's.
     """
@@ -79,6 +92,8 @@ class Context:
     request_id: str = ""
     is_retry: bool = field(default=False, kw_only=True)
     is_streamed: bool = field(default=False, kw_only=True)
+    is_hedge: bool = field(default=False, kw_only=True)
+    call: int = field(default=0, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)

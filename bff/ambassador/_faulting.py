@@ -29,7 +29,7 @@ def faulting(policy: FaultInjection, *, random: Callable[[], float], emitter: Em
         async def struck(request: Request, context: Context, is_late: bool, is_aborted: bool) -> Response:
             delay, status = policy.delay if is_late else 0.0, policy.status if is_aborted else None
             if is_wanted:
-                emitter.emit(FaultInjected(context.upstream, context.operation, delay, status))
+                emitter.emit(FaultInjected(context.upstream, context.operation, delay, status, context.call))
             if is_late:
                 await asyncio.sleep(delay)
             return await send(request, context) if status is None else Response(status, {}, b"")

@@ -67,15 +67,17 @@ class Hedger:
         if self.budget is None or self.budget.withdraw():
             return True
         if self._tells_exhausted:
-            self._emitter.emit(BudgetExhausted(context.upstream, context.operation, "hedge"))
+            self._emitter.emit(BudgetExhausted(context.upstream, context.operation, "hedge", context.call))
         return False
 
     def started(self, context: Context, late: float) -> None:
         """Tell that a hedge begins, `late` seconds after the try before it."""
         if self._tells_started:
-            self._emitter.emit(HedgeStarted(context.upstream, context.operation, context.attempts + 1, late))
+            self._emitter.emit(
+                HedgeStarted(context.upstream, context.operation, context.attempts + 1, late, context.call)
+            )
 
     def won(self, context: Context) -> None:
         """Tell that a hedge has won."""
         if self._tells_won:
-            self._emitter.emit(HedgeWon(context.upstream, context.operation, context.attempts))
+            self._emitter.emit(HedgeWon(context.upstream, context.operation, context.attempts, context.call))

@@ -17,6 +17,7 @@ from bff.ambassador._message import (
     check_target,
     declared_length,
     head,
+    unquoted,
 )
 from bff.ambassador._stream import Stream, Upload, Whole
 from bff.ambassador._timer import Alarm
@@ -58,7 +59,7 @@ class HttpxWire:
         try:
             response = await self._transport.handle_async_request(message)
             if context.is_streamed and (message is request.original or not _has_long_head(response)):
-                stream = Stream(_Incoming(response, context, library))
+                stream = Stream(_Incoming(response, context, library, is_theirs=request.original is not None))
                 return Response(response.status_code, response.headers, b"", stream, response.extensions)
             try:
                 content = await self._body(response, context)
@@ -67,18 +68,27 @@ class HttpxWire:
         except (library.LocalProtocolError, library.UnsupportedProtocol):
             raise  # the request's own fault: it says nothing about the upstream
         except library.TransportError as error:
-            raise _translated(error, context, library) from error
+            failed = _translated(error, context, library)
+            if request.original is not None or not isinstance(error, library.RemoteProtocolError):
+                raise failed from error
+        else:
+            return self._decoded(response, content, context)
         finally:
             message.extensions = extensions
+        # Raised out here, with no cause: these quote what came, and a chain gets into logs. (Whoever brought the
+        # transport along gets its own errors.)
+        raise failed
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
+
+    def _decoded(self, response: httpx.Response, content: bytes, context: Context) -> Response:
         try:
             content = decoded(content, response.headers, max_size=self._max_body)
         except ValueError as error:
             raise _violation(str(error), context) from error
         return Response(response.status_code, response.headers, content)
-
-    async def aclose(self) -> None:
-        """Close the transport."""
-        await self._transport.aclose()
 
     def _message(self, request: Request, context: Context) -> httpx.Request:
         original = request.original
@@ -108,13 +118,14 @@ class HttpxWire:
 class _Incoming:
     """The rest of an answer. One that is never closed holds its connection until the transport is closed."""
 
-    __slots__ = ("_context", "_library", "_parts", "_response")
+    __slots__ = ("_context", "_is_theirs", "_library", "_parts", "_response")
 
-    def __init__(self, response: httpx.Response, context: Context, library: Library) -> None:
+    def __init__(self, response: httpx.Response, context: Context, library: Library, *, is_theirs: bool) -> None:
         self._response = response
         self._parts = aiter(cast("httpx.AsyncByteStream", response.stream))
         self._context = context
         self._library = library
+        self._is_theirs = is_theirs
 
     async def read(self) -> bytes:
         """Return the next part, empty at the end."""
@@ -124,8 +135,12 @@ class _Incoming:
                     return part
             await self._response.aclose()
         except self._library.TransportError as error:
-            raise _translated(error, self._context, self._library) from error
-        return b""
+            failed = _translated(error, self._context, self._library)
+            if self._is_theirs or not isinstance(error, self._library.RemoteProtocolError):
+                raise failed from error
+        else:
+            return b""
+        raise failed  # as above
 
     async def aclose(self) -> None:
         """Leave the rest."""
@@ -268,10 +283,11 @@ def _translated(error: httpx.TransportError, context: Context, library: Library)
         timeout.sent = not isinstance(error, library.ConnectTimeout)
         return timeout
     if isinstance(error, library.RemoteProtocolError) and not _is_cut_short(error):
-        return _violation(f"what came is no HTTP: {error}", context)
+        return _violation(f"what came is no HTTP: {unquoted(str(error))}", context)
     is_unconnected = isinstance(error, library.ConnectError)
     what = "no connection" if is_unconnected else "the connection broke"
-    unreachable = UpstreamUnreachable(f"{what}: {error}", upstream=upstream, operation=operation)
+    why = unquoted(str(error)) if isinstance(error, library.RemoteProtocolError) else str(error)
+    unreachable = UpstreamUnreachable(f"{what}: {why}", upstream=upstream, operation=operation)
     unreachable.sent = not is_unconnected
     return unreachable
 

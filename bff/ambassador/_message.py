@@ -1,10 +1,12 @@
 """Write a request's head, so that nothing in it can be taken for another header, request or resource."""
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 from bff.ambassador._core import Context, Request
+from bff.ambassador._masking import masked
 from bff.errors import UnsafePath
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "check_target",
     "declared_length",
     "head",
+    "unquoted",
 ]
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
@@ -54,8 +57,20 @@ def check_target(request: Request, context: Context) -> None:
     target = request.target
     if _TARGET.fullmatch(target) is None or _DOT_SEGMENT.search(target.partition("?")[0]) is not None:
         raise UnsafePath(
-            f"{target!r} is no path that names one resource", upstream=context.upstream, operation=context.operation
+            f"{masked(target)!r} is no path that names one resource",
+            upstream=context.upstream,
+            operation=context.operation,
         )
+
+
+def unquoted(text: str) -> str:
+    """
+    Return what a parser complains of, without the bytes it quotes: they are what an upstream sent.
+
+    >>> unquoted("Got more than 8190 bytes when reading: b'set-cookie: session=...'")
+    'Got more than 8190 bytes when reading'
+    """
+    return text.splitlines()[0].partition(":")[0].partition("'")[0].partition('"')[0].strip() if text else ""
 
 
 @lru_cache(1024)
@@ -104,4 +119,7 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
     breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header holds a line break or NUL")
-    return f"{text}\r\n\r\n".encode()
+    with suppress(UnicodeEncodeError):
+        return f"{text}\r\n\r\n".encode()
+    # Raised out here: the other error quotes the whole head.
+    raise ValueError("a header holds what is no text")

@@ -21,6 +21,7 @@ from bff.ambassador._faulting import faulting
 from bff.ambassador._flights import Flights
 from bff.ambassador._hedger import Hedger
 from bff.ambassador._hedging import hedging
+from bff.ambassador._observing import is_observed, observing
 from bff.ambassador._parts import OnionStatistics, Parts
 from bff.ambassador._policies import Policies
 from bff.ambassador._rate import Rate
@@ -149,6 +150,8 @@ def _around_tries(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer
         if parts.addresses.refresher:
             yield "resolve", resolving(parts.addresses.refresher)
         yield "balance", balancing(parts.addresses.cluster, clock=clock, penalty=penalty)
+    if is_observed(parts.emitter):
+        yield "", observing(parts.emitter, clock=clock)
     if timeout:
         yield "per-try timeout", timing(timeout.attempt)
 

@@ -76,7 +76,7 @@ class Race:
             return True
         if not self._hedger.grants(latest.context):
             return False
-        context = replace(latest.context, watch=None)
+        context = replace(latest.context, watch=None, is_hedge=True)
         before = context.attempts
         self._hedger.started(context, now - latest.start)
         hedge = _Hedge(asyncio.get_running_loop().create_task(_sent(send, request, context)), now, context, before)

@@ -1,47 +1,70 @@
-"""Say of every call how it ended, and of every try that was refused why, to whoever subscribed."""
+"""Say of every call how it began and ended, and of every try that was refused why, to whoever subscribed."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
-from bff.events import AttemptRejected, CallFailed, CallFinished, Emitter
+from bff.events import AttemptRejected, CallCancelled, CallFailed, CallFinished, CallStarted, Emitter
 
 __all__ = ["reporting", "reporting_refusals"]
 
 _SERVER_ERRORS: Final = 500  # and above
+_numbers: Final = count(1)
 
 
 def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
     """
-    Emit `CallFinished` or `CallFailed`, and write the number of tries into errors.
+    Emit how each call began and ended, give it its number, and write the number of tries into errors.
 
-    A final 5xx is a failed call, any other status a finished one. A cancelled call is neither. A streamed one ends with
-    its body, also where that is left early.
+    A final 5xx is a failed call, any other status a finished one. A streamed one ends with its body, also where that
+    is left early.
     """
-    is_asked = emitter.wants(CallFinished) or emitter.wants(CallFailed)
-    reporter = _Reporter(emitter if is_asked else None, clock)
+    tells_start, tells_success = emitter.wants(CallStarted), emitter.wants(CallFinished)
 
     def layer(send: Send) -> Send:
         async def reported(request: Request, context: Context) -> Response:
-            start = clock() if is_asked else 0.0
+            context.call = next(_numbers)
+            start = clock()
+            if tells_start:
+                emitter.emit(_started(request, context))
             try:
                 response = await send(request, context)
-            except Exception as error:
-                reporter.fail(context, error, start)
+            except BaseException as error:
+                end(context, None, start, error)
                 raise
             if response.stream is not None:
-                response.stream.on_end(partial(reporter.end, context, response.status, start))
-            elif is_asked:
-                reporter.finish(context, response.status, start)
+                response.stream.on_end(partial(end, context, response.status, start))
+            elif tells_success or response.status >= _SERVER_ERRORS:
+                emitter.emit(_answered(context, response.status, clock() - start))
             return response
 
         return reported
 
-    return layer
+    def end(context: Context, status: int | None, start: float, error: BaseException | None) -> None:
+        _count(context, error)
+        emitter.emit(_ended(context, status, clock() - start, error))
+
+    return layer if emitter.has_observers else _counting
+
+
+def _counting(send: Send) -> Send:
+    """Write the number of tries into errors, and tell nobody."""
+
+    async def counted(request: Request, context: Context) -> Response:
+        try:
+            response = await send(request, context)
+        except Exception as error:
+            _count(context, error)
+            raise
+        if response.stream is not None:
+            response.stream.on_end(partial(_count, context))
+        return response
+
+    return counted
 
 
 def reporting_refusals(emitter: Emitter) -> Layer:
@@ -54,7 +77,9 @@ def reporting_refusals(emitter: Emitter) -> Layer:
             except DeadlineExceeded:
                 raise  # it was sent, and took too long
             except RejectedError as error:
-                event = AttemptRejected(context.upstream, context.operation, error.cause, error.retry_after)
+                event = AttemptRejected(
+                    context.upstream, context.operation, error.cause, error.retry_after, context.call
+                )
                 emitter.emit(event)
                 raise
 
@@ -63,35 +88,36 @@ def reporting_refusals(emitter: Emitter) -> Layer:
     return layer
 
 
-@dataclass(frozen=True, slots=True)
-class _Reporter:
-    """Say how a call ended; `emitter` is `None` where nobody asked."""
-
-    emitter: Emitter | None
-    clock: Callable[[], float]
-
-    def fail(self, context: Context, error: Exception, start: float) -> None:
-        if isinstance(error, UpstreamError | RejectedError):
-            error.attempts = context.attempts
-        if self.emitter is not None:
-            cause = str(getattr(error, "cause", "error"))
-            self.emitter.emit(_failed(context, cause, str(error), self.clock() - start))
-
-    def finish(self, context: Context, status: int, start: float) -> None:
-        if self.emitter is not None:
-            self.emitter.emit(_ended(context, status, self.clock() - start))
-
-    def end(self, context: Context, status: int, start: float, error: BaseException | None) -> None:
-        """Take the end of a streamed body: leaving it is an end as good as any."""
-        if isinstance(error, Exception):
-            self.fail(context, error, start)
-        elif not isinstance(error, asyncio.CancelledError):
-            self.finish(context, status, start)
+def _count(context: Context, error: BaseException | None) -> None:
+    if isinstance(error, UpstreamError | RejectedError):
+        error.attempts = context.attempts
 
 
-def _ended(context: Context, status: int, duration: float) -> CallFinished | CallFailed:
+def _ended(
+    context: Context, status: int | None, duration: float, error: BaseException | None
+) -> CallFinished | CallFailed | CallCancelled:
+    """Return how a call ended with an error, or with its body; leaving that is an end as good as any."""
+    if isinstance(error, Exception):
+        return _failed(context, str(getattr(error, "cause", "error")), str(error), duration)
+    if status is None or isinstance(error, asyncio.CancelledError):
+        return CallCancelled(
+            upstream=context.upstream,
+            operation=context.operation,
+            duration=duration,
+            attempts=context.attempts,
+            request_id=context.request_id,
+            call=context.call,
+        )
+    return _answered(context, status, duration)
+
+
+def _started(request: Request, context: Context) -> CallStarted:
+    return CallStarted(context.upstream, context.operation, request.method, context.request_id, context.call)
+
+
+def _answered(context: Context, status: int, duration: float) -> CallFinished | CallFailed:
     if status >= _SERVER_ERRORS:
-        return _failed(context, "status", f"answered {status}", duration)
+        return _failed(context, "status", f"answered {status}", duration, status=status)
     return CallFinished(
         upstream=context.upstream,
         operation=context.operation,
@@ -99,10 +125,11 @@ def _ended(context: Context, status: int, duration: float) -> CallFinished | Cal
         duration=duration,
         attempts=context.attempts,
         request_id=context.request_id,
+        call=context.call,
     )
 
 
-def _failed(context: Context, cause: str, detail: str, duration: float) -> CallFailed:
+def _failed(context: Context, cause: str, detail: str, duration: float, *, status: int | None = None) -> CallFailed:
     return CallFailed(
         upstream=context.upstream,
         operation=context.operation,
@@ -111,4 +138,6 @@ def _failed(context: Context, cause: str, detail: str, duration: float) -> CallF
         duration=duration,
         attempts=context.attempts,
         request_id=context.request_id,
+        call=context.call,
+        status=status,
     )

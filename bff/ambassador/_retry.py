@@ -74,54 +74,70 @@ class Retrier:
         self._set(state, outcome)
         pause = None
         try:
-            is_wanted = not context.is_retry and await self._wants(state, request, outcome)
+            refused = "caller" if context.is_retry else await self._objection(state, request, outcome)
         except BaseException:
             # What a strategy raises, or a cancellation that meets it, takes the place of the answer.
             if isinstance(outcome, Response) and outcome.stream is not None:
                 await outcome.stream.aclose()
             raise
-        if is_wanted:
+        if not refused:
             pause = self._fit(self._wait(state, outcome), context)
-            if pause is not None and self.budget is not None and not self.budget.has_token():
-                pause = None
+            if pause is None:
+                refused = "time"
+            elif self.budget is not None and not self.budget.has_token():
+                pause, refused = None, "budget"
                 self._exhausted(context)
         if self._tells_failed:
-            self._report(state, outcome, pause)
+            self._report(state, outcome, pause, refused)
         return pause
 
-    async def rest(self, pause: float, outcome: Response | Exception, context: Context) -> bool:
+    async def rest(self, state: RetryCallState, pause: float, outcome: Response | Exception) -> bool:
         """Let the pause pass and take what a retry costs; `False` where the budget does not have it."""
         stream = outcome.stream if isinstance(outcome, Response) else None
         if stream is None:
             await asyncio.sleep(pause)
             # Whoever slept at the same time may have used the budget up meanwhile.
-            return self._withdraw(context)
+            return self._withdraw(state, outcome)
         # A body that has been left cannot be handed on: here the budget decides before the pause.
-        if not self._withdraw(context):
+        if not self._withdraw(state, outcome):
             return False
         await stream.aclose()
         await asyncio.sleep(pause)
         return True
 
-    def _withdraw(self, context: Context) -> bool:
+    def _withdraw(self, state: RetryCallState, outcome: Response | Exception) -> bool:
         """Take the token of a try; `False` where there is none left."""
         if self.budget is None or self.budget.withdraw():
             return True
-        self._exhausted(context)
+        self._exhausted(cast("Context", state.args[1]))
+        if self._tells_failed:
+            self._report(state, outcome, None, "budget")
         return False
 
     def _exhausted(self, context: Context) -> None:
         if self._tells_exhausted:
-            self._emitter.emit(BudgetExhausted(context.upstream, context.operation, "retry"))
+            self._emitter.emit(BudgetExhausted(context.upstream, context.operation, "retry", context.call))
 
-    def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None) -> None:
-        is_fine = isinstance(outcome, Response) and outcome.status < _SERVER_ERRORS
-        if pause is None and (is_fine or isinstance(outcome, RejectedError)):
-            return  # what we refused was not tried
+    def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None, refused: str) -> None:
+        cause = str(getattr(outcome, "cause", "error"))
+        is_fine = isinstance(outcome, RejectedError)  # what we refused was not tried
+        if isinstance(outcome, Response):
+            cause = "status"
+            is_fine = outcome.status < _SERVER_ERRORS and outcome.status not in self._statuses
+        if pause is None and is_fine:
+            return
         context = cast("Context", state.args[1])
-        cause = "status" if isinstance(outcome, Response) else str(getattr(outcome, "cause", "error"))
-        attempt = _tries(state, context)
-        self._emitter.emit(AttemptFailed(context.upstream, context.operation, attempt, cause, retry_in=pause))
+        self._emitter.emit(
+            AttemptFailed(
+                context.upstream,
+                context.operation,
+                attempt=_tries(state, context),
+                cause=cause,
+                retry_in=pause,
+                refused=refused,
+                call=context.call,
+            )
+        )
 
     def _set(self, state: RetryCallState, outcome: Response | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -130,12 +146,18 @@ class Retrier:
             state.set_result(outcome)
         state.outcome_timestamp = self._clock()
 
-    async def _wants(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> bool:
-        if _tries(state, cast("Context", state.args[1])) >= self.policy.attempts or isinstance(outcome, _FINAL):
-            return False
+    async def _objection(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> str:
+        """Return why there is to be no other try, as `AttemptFailed.refused` has it, or nothing."""
+        if _tries(state, cast("Context", state.args[1])) >= self.policy.attempts:
+            return "attempts"
+        if isinstance(outcome, _FINAL):
+            return "futile"
         is_unsent = isinstance(outcome, UpstreamError) and not outcome.sent
         if not (is_unsent or is_repeatable(request)):
-            return False
+            return "unrepeatable"
+        return "" if await self._wants(state, outcome) else "futile"
+
+    async def _wants(self, state: RetryCallState, outcome: Response | Exception) -> bool:
         if isinstance(outcome, Response) and outcome.status in self._statuses:
             return True
         if self.policy.when is None:
@@ -190,7 +212,7 @@ def retrying(retrier: Retrier) -> Layer:
             state = retrier.begin(send, request, context)
             try:
                 while (pause := await retrier.pause(state, outcome)) is not None:
-                    if not await retrier.rest(pause, outcome, context):
+                    if not await retrier.rest(state, pause, outcome):
                         break
                     state.idle_for += pause
                     state.prepare_for_next_attempt()

@@ -11,6 +11,7 @@ from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, StreamWriter
 
 from bff.ambassador._core import Context
+from bff.ambassador._message import unquoted
 from bff.errors import ContractViolation, UpstreamError, UpstreamUnreachable
 
 __all__ = ["FAULTS", "Incoming", "drop", "send_body", "translated", "violation"]
@@ -38,11 +39,16 @@ class Incoming:
         """Return the next part, empty at the end."""
         try:
             part = await self._reader.readany()
-        except FAULTS as error:
+        except OSError as error:
             raise translated(error, self._context) from error
-        if self._is_there():
-            self._settle()
-        return part
+        except FAULTS as error:
+            failed = translated(error, self._context)
+        else:
+            if self._is_there():
+                self._settle()
+            return part
+        # Raised out here, with no cause: aiohttp's errors quote what came, and a chain gets into logs.
+        raise failed
 
     async def aclose(self) -> None:
         """Leave the rest."""
@@ -113,9 +119,12 @@ def drop(connection: Connection) -> None:
 def translated(error: Exception, context: Context) -> UpstreamError:
     """Return our error for one of `FAULTS` after the request had been sent."""
     if isinstance(error, HttpProcessingError):
-        return violation(f"what came is no HTTP: {error.message.splitlines()[0] if error.message else ''}", context)
-    what = "the answer is not whole" if isinstance(error, ClientPayloadError) else "the connection broke"
-    return UpstreamUnreachable(f"{what}: {error}", upstream=context.upstream, operation=context.operation)
+        return violation(f"what came is no HTTP: {unquoted(error.message)}", context)
+    if isinstance(error, ClientPayloadError):
+        what = "the answer is not whole"
+    else:
+        what = f"the connection broke: {error if isinstance(error, OSError) else 'the server closed it'}"
+    return UpstreamUnreachable(what, upstream=context.upstream, operation=context.operation)
 
 
 def violation(what: str, context: Context) -> ContractViolation:

@@ -140,6 +140,6 @@ class Connection:
             send=self._send,
             name=self.name,
             operation=operation,
-            emitter=self.emitter,
+            emitter=self.emitter.telling(policies.deadline_header is not None),
             addresses=self._addresses,
         )

@@ -1,11 +1,12 @@
 """Make one call of an operation: write the request, read the answer, and refuse one that is not as promised."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from bff.ambassador._core import Context, Request, Response, Send
 from bff.ambassador._freshness import freshness_of
@@ -33,7 +34,7 @@ class Binding:
     send: Send
     origin: str
     prefix: str
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
     accepts: frozenset[str]
     emitter: Emitter
 
@@ -68,9 +69,9 @@ async def exchange(
         status = response.status
         if not _SUCCESS[0] <= status <= _SUCCESS[1]:
             raise _unsuccessful(binding, response, context)
-        value = decode(response.content)
-    except ValidationError as error:
-        raise _violated(binding, error, context, perf_counter() - started) from error
+        value, misfit = _decoded(decode, response.content)
+        if misfit is not None:
+            raise _violated(binding, misfit, response, context, perf_counter() - started)
     except (UpstreamError, RejectedError) as error:
         error.attempts = context.attempts
         raise
@@ -82,6 +83,14 @@ async def exchange(
     if scope is not None:
         scope.freshness.append(freshness_of(response.headers))
     return value
+
+
+def _decoded(decode: Callable[[bytes], Any], content: bytes) -> tuple[Any, ErrorDetails | None]:
+    """Return an answer's value, or what is wrong with it without a word of the answer, which an error would quote."""
+    try:
+        return decode(content), None
+    except ValidationError as error:
+        return None, error.errors(include_url=False, include_input=False, include_context=False)[0]
 
 
 async def _written(binding: Binding, request: Request, context: Context, scope: RequestScope) -> Response:
@@ -123,16 +132,28 @@ def _unsuccessful(binding: Binding, response: Response, context: Context) -> Ups
     )
 
 
-def _violated(binding: Binding, error: ValidationError, context: Context, duration: float) -> ContractViolation:
+def _violated(
+    binding: Binding, misfit: ErrorDetails, response: Response, context: Context, duration: float
+) -> ContractViolation:
     """Return the error for an answer that is not what the contract promises; it names the place, never the value."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = f"{place}: {first['msg']}" if place else first["msg"]
+    place = ".".join(str(part) for part in misfit["loc"])
+    # The one message of pydantic's that quotes what came.
+    what = "its tag is none of those expected" if misfit["type"] == "union_tag_invalid" else misfit["msg"]
+    message = f"{place}: {what}" if place else what
     upstream, operation, attempts = context.upstream, context.operation, context.attempts
     violation = ContractViolation(message, upstream=upstream, operation=operation, attempts=attempts)
     # The layers saw an answer; that it cannot be used is known only here.
     if binding.emitter.wants(CallFailed):
-        detail, request_id = str(violation), context.request_id
-        failed = CallFailed(upstream, operation, violation.cause, detail, duration, attempts, request_id)
+        failed = CallFailed(
+            upstream=upstream,
+            operation=operation,
+            cause=violation.cause,
+            detail=str(violation),
+            duration=duration,
+            attempts=attempts,
+            request_id=context.request_id,
+            call=context.call,
+            status=response.status,
+        )
         binding.emitter.emit(failed)
     return violation

@@ -75,8 +75,8 @@ class RequestScope:
     began: float
     deadline: float
     request_id: str
-    headers: Mapping[str, str]
-    forwarded: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    forwarded: Mapping[str, str] = field(repr=False)
     freshness: list[Freshness] = field(default_factory=list[Freshness])
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
     failed: FailedCall | None = None

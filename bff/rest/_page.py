@@ -178,6 +178,7 @@ class Page:
                 missing=reply.missing,
                 cause=reply.cause,
                 request_id=scope.request_id,
+                scheme=asgi.get("scheme", "http"),
             )
         )
 

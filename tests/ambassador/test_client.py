@@ -20,7 +20,8 @@ from bff import (
     UpstreamUnreachable,
 )
 from bff.ambassador import Ambassador, Request, Response
-from bff.events import CallFinished, Event
+from bff.events import CallFinished
+from tests.support.events import Told
 from tests.support.faults import FaultServer, no_leaks
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
@@ -192,10 +193,11 @@ def test_a_call_may_have_no_timeout() -> None:
 
 def test_observers_are_told_of_its_calls_by_its_name() -> None:
     async def main() -> None:
-        seen: list[Event] = []
-        async with Ambassador("http://catalog:80", wire=ScriptedWire(), observers=[seen.append]) as ambassador:
+        told = Told(CallFinished)
+        async with Ambassador("http://catalog:80", wire=ScriptedWire(), observers=[told]) as ambassador:
             await ambassador.get("/")
-        assert [CallFinished("catalog:80", "", 200, 0.0, 1, "")] == seen
+        (call,) = told.of(CallFinished)
+        assert CallFinished("catalog:80", "", 200, 0.0, 1, "", call=call.call) == call
 
     run(main())
 

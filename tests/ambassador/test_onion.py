@@ -20,7 +20,17 @@ from bff import (
     UpstreamUnreachable,
 )
 from bff.ambassador import Context, Onion, Policies, Request, Response, build_onion
-from bff.events import AttemptFailed, AttemptRejected, BreakerChanged, CallFailed, CallFinished, Emitter, Event
+from bff.events import (
+    AttemptFailed,
+    AttemptFinished,
+    AttemptRejected,
+    BreakerChanged,
+    CallFailed,
+    CallFinished,
+    Emitter,
+    Event,
+)
+from tests.support.events import Told
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
@@ -234,47 +244,36 @@ def test_cancellations_are_neutral_for_breaker_budget_and_slots() -> None:
 
 def test_events_tell_each_failed_try_and_once_how_the_call_ended() -> None:
     async def main() -> None:
-        seen: list[Event] = []
         policies = replace(OFF, retry=Retry(2, wait=lambda _: 0.5), breaker=CircuitBreaker(min_calls=4))
         wire = ScriptedWire([unreachable(), 404, 500, unreachable(), unreachable()], delay=0.25)
-        onion = onion_of(wire, policies, (seen.append,))
+        told = Told(AttemptFailed, AttemptRejected, CallFinished, CallFailed, BreakerChanged)
+        onion = onion_of(wire, policies, (told,))
         for _ in range(3):
             await timed(onion)
+        calls = [getattr(event, "call", 0) for event in told.seen]
         assert [
-            AttemptFailed("test", "op", 1, "unreachable", 0.5),
-            CallFinished("test", "op", 404, 1.0, 2, "id-1"),
-            CallFailed("test", "op", "status", "answered 500", 0.25, 1, "id-1"),
+            AttemptFailed("test", "op", 1, "unreachable", 0.5, call=calls[0]),
+            CallFinished("test", "op", 404, 1.0, 2, "id-1", call=calls[0]),
+            CallFailed("test", "op", "status", "answered 500", 0.25, 1, "id-1", call=calls[2], status=500),
             BreakerChanged("test", "", "closed", "open"),
-            AttemptFailed("test", "op", 1, "unreachable", 0.5),
-            AttemptRejected("test", "op", "open", 4.5),
-        ] == seen[:-1]
-        assert isinstance(seen[-1], CallFailed)
-        assert ("open", 1) == (seen[-1].cause, seen[-1].attempts)
-
-    run(main())
-
-
-def test_nobody_is_told_of_a_call_that_was_cancelled() -> None:
-    async def main() -> None:
-        seen: list[Event] = []
-        onion = onion_of(ScriptedWire(delay=FOR_EVER), Policies(), (seen.append,))
-        call = asyncio.ensure_future(onion.send(GET, context()))
-        await asyncio.sleep(0.1)
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-        assert [] == seen
+            AttemptFailed("test", "op", 1, "unreachable", 0.5, call=calls[4]),
+            AttemptRejected("test", "op", "open", 4.5, call=calls[4]),
+        ] == told.seen[:-1]
+        assert isinstance(told.seen[-1], CallFailed)
+        assert ("open", 1) == (told.seen[-1].cause, told.seen[-1].attempts)
+        assert calls[0] < calls[2] < calls[4] == calls[-1]
 
     run(main())
 
 
 def test_a_bug_below_is_no_failure_of_the_upstream_and_comes_out_as_it_is() -> None:
     async def main() -> None:
-        seen: list[Event] = []
+        told = Told(AttemptFailed, AttemptFinished, CallFailed)
         wire = ScriptedWire([ZeroDivisionError("ours")])
-        onion = onion_of(wire, Policies(), (seen.append,))
+        onion = onion_of(wire, Policies(), (told,))
         assert (ZeroDivisionError, 0.0) == await timed(onion)
         assert (1, 0) == (len(wire.sent), onion.statistics().calls)
-        assert ["error", "error"] == [getattr(event, "cause", "") for event in seen]
+        assert ["error", "error", "error"] == [getattr(event, "cause", "") for event in told.seen]
 
     run(main())
 

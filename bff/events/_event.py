@@ -1,0 +1,15 @@
+"""What all events are."""
+
+from dataclasses import dataclass
+
+__all__ = ["Event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    Anything that happened; durations are float seconds.
+
+    `call` is a number that the events of one call have in common, and no other call of the process has. No event holds
+    a header, a body or the value of a query parameter: credentials and what belongs to a user are in these.
+    """

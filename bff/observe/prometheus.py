@@ -1,0 +1,80 @@
+"""Metrics for Prometheus; needs the extra `prometheus`."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py looks at it in another process
+    raise ImportError("bff.observe.prometheus needs prometheus-client: install bff-framework[prometheus]") from error
+
+from bff.events import Event
+from bff.observe._conventions import BUCKETS
+from bff.observe._measures import Instrument, Measure, Value, measures
+
+__all__ = ["PrometheusObserver"]
+
+_Family: TypeAlias = Counter | Gauge | Histogram
+
+
+class PrometheusObserver:
+    """
+    Count and time calls, tries, and what is decided about them, in a registry (the global one by default).
+
+    Names are those of OpenTelemetry as it translates them: `http_client_request_duration_seconds`,
+    `bff_client_retries_total`. Several observers may share a registry. `server=False` leaves out the requests that
+    we answer.
+    """
+
+    def __init__(self, *, registry: CollectorRegistry = REGISTRY, server: bool = True) -> None:
+        families = _families.setdefault(registry, {})
+        self._handlers: dict[type[Event], list[Callable[[Any], None]]] = defaultdict(list)
+        for measure in measures(has_server=server):
+            name = measure.instrument.name
+            if name not in families:
+                families[name] = _family(measure.instrument, registry)
+            self._handlers[measure.event].append(_recording(measure, families[name]))
+        self.events = tuple(self._handlers)
+
+    def __call__(self, event: Event) -> None:
+        """Add one event to the metrics."""
+        for handle in self._handlers[type(event)]:
+            handle(event)
+
+
+_families: WeakKeyDictionary[CollectorRegistry, dict[str, _Family]] = WeakKeyDictionary()
+
+
+def _family(instrument: Instrument, registry: CollectorRegistry) -> _Family:
+    name = instrument.name.replace(".", "_")
+    labels = [attribute.replace(".", "_") for attribute in instrument.attributes]
+    if instrument.kind == "histogram":
+        return Histogram(f"{name}_seconds", instrument.text, labels, buckets=BUCKETS, registry=registry)
+    kind = Counter if instrument.kind == "counter" else Gauge
+    return kind(name, instrument.text, labels, registry=registry)
+
+
+def _recording(measure: Measure[Any], family: _Family) -> Callable[[Any], None]:
+    # What `labels` would look up anew for every event, with a lock.
+    records: dict[tuple[Value, ...], Callable[[float], None]] = {}
+
+    def recorded(event: Event) -> None:
+        reading = measure.read(event)
+        if reading is None:
+            return
+        value, values = reading
+        record = records.get(values)
+        if record is None:
+            records[values] = record = _record(family, values)
+        record(value)
+
+    return recorded
+
+
+def _record(family: _Family, values: tuple[Value, ...]) -> Callable[[float], None]:
+    child = family.labels(*["" if value is None else value for value in values])
+    if isinstance(child, Histogram):
+        return child.observe
+    return child.set if isinstance(child, Gauge) else child.inc
