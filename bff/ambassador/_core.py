@@ -48,7 +48,8 @@ class Context:
     What the layers need to know about the call around a request, and what they say of it.
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
-    that the caller asks again himself, so that nobody else does: tries of several layers multiply.
+    that the caller asks again himself, so that nobody else does: tries of several layers multiply. `after_write` says
+    that the caller has written something, and wants no answer to what was asked before.
     The layers write the rest: `attempts` is how many tries have been started, `limit` the alarm that rings when the
     call's time is up, `watch` the one of the current try. Tries that run at the same time have a context each.
     """
@@ -58,6 +59,7 @@ class Context:
     deadline: float | None = None
     request_id: str = ""
     is_retry: bool = field(default=False, kw_only=True)
+    after_write: bool = field(default=False, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)

@@ -132,6 +132,10 @@ class Flights:
             if not flights:
                 del self._by_target[target]
 
+    def forget(self) -> None:
+        """Let nobody join the flights that are under way: they may tell of a time before something was written."""
+        self._by_target = {}
+
     def settle(self, flight: Flight, told: Told) -> None:
         """End a flight; with `LEAD` it goes on under whoever has waited longest, if anybody waits."""
         if told is Turn.LEAD and flight.pass_on():
