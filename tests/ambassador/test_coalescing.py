@@ -36,11 +36,11 @@ def onion_of(wire: ScriptedWire, policies: Policies = BARE, *observers: Callable
 
 
 def call(
-    onion: Onion, request: Request = GET, *, within: float | None = None, name: str = "", **said: bool
+    onion: Onion, request: Request = GET, *, within: float | None = None, name: str = "", as_: Context | None = None
 ) -> asyncio.Task[Response]:
     """Start a call; what it raises is read where it is awaited."""
     deadline = None if within is None else asyncio.get_running_loop().time() + within
-    return asyncio.ensure_future(onion.send(request, Context("test", "op", deadline, name, **said)))
+    return asyncio.ensure_future(onion.send(request, as_ or Context("test", "op", deadline, name)))
 
 
 async def outcomes(calls: Sequence[Awaitable[Response]]) -> list[object]:
@@ -287,7 +287,11 @@ def test_those_that_ask_again_themselves_do_not_share_their_only_try() -> None:
     async def main() -> None:
         wire = ScriptedWire([unreachable(), unreachable(), 200], delay=1.0)
         onion = onion_of(wire, replace(BARE, retry=Retry(2, wait=lambda _: 0.0)))
-        calls = [call(onion, is_retry=True), call(onion), call(onion, is_retry=True)]
+        calls = [
+            call(onion, as_=Context("test", is_retry=True)),
+            call(onion),
+            call(onion, as_=Context("test", is_retry=True)),
+        ]
         assert [UpstreamUnreachable, 200, UpstreamUnreachable] == await outcomes(calls)
 
     run(main())
@@ -402,7 +406,7 @@ def test_whoever_has_written_elsewhere_joins_nobody() -> None:
     async def main() -> None:
         wire = ScriptedWire(delay=1.0)
         onion = onion_of(wire)
-        await asyncio.gather(call(onion), call(onion, after_write=True), call(onion))
+        await asyncio.gather(call(onion), call(onion, as_=Context("test", after_write=True)), call(onion))
         assert 2 == len(wire.sent)
 
     run(main())

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bff import Coalescing, DeadlineExceeded, Timeout, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from bff.ambassador import Context, Policies, Request, Response, build_onion
 from bff.ambassador._auth import authenticating
+from tests.support.flights import under_way
 from tests.support.virtual import run
 
 TOTAL = 4.0
@@ -137,8 +138,7 @@ async def watched(upstream: Upstream, visitors: list[Visitor], *, through_auth: 
     del tasks
     await asyncio.sleep(0)
     assert {asyncio.current_task()} == asyncio.all_tasks()
-    assert onion.parts.flights is not None
-    assert (0, 0) == (onion.parts.flights.under_way, sum(upstream.running.values()))
+    assert (0, 0) == (under_way(onion), sum(upstream.running.values()))
     gc.collect(0)
     assert [] == complaints
     return found
