@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench wheel-test format clean
+.PHONY: help demo test mutants lint docs bench wheel-test format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -22,6 +22,9 @@ demo: $(VENV)/installed  ## Start upstreams and three BFFs and show what each cl
 
 test: $(VENV)/installed-dev  ## Run the whole suite and hold the coverage floor
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+
+mutants: $(VENV)/installed-dev  ## Ask the tests of the pure cores whether they notice each small change (ARGS=_budget: one)
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 lint: $(VENV)/installed-dev  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/ruff check

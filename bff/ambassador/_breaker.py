@@ -51,9 +51,7 @@ class Breaker:
         self._generation = 0
         self._cooldown = policy.cooldown
         self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
-        self._probing = 0
-        self._passed = 0
-        self._epoch: int = -_BUCKETS
+        self._probing = self._passed = 0
         self._forget()
 
     @property
@@ -139,8 +137,7 @@ class Breaker:
     def _forget(self) -> None:
         self._totals = _Bucket()
         self._buckets = [_Bucket() for _ in range(_BUCKETS)]
-        self._epoch = -_BUCKETS
-        self._bucket = self._buckets[0]
+        self._epoch = -_BUCKETS  # older than any: the first to be counted turns to a bucket of its own
 
     def _open(self, now: float) -> None:
         # A breaker that opens again without having closed rests for twice as long.

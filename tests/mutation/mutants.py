@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 __all__ = ["Key", "Mutant", "mutants_of"]
 
@@ -109,7 +109,7 @@ def _sites(parent: ast.AST, function: str, statement: ast.stmt | None = None) ->
     for field, value in ast.iter_fields(parent):
         if field in _NO_CODE:
             continue
-        children = value if isinstance(value, list) else [value]
+        children = cast("list[object]", value) if isinstance(value, list) else [value]
         for index, node in enumerate(children):
             if not isinstance(node, ast.AST) or _is_no_code(node, parent, field):
                 continue
@@ -164,20 +164,35 @@ def _is_no_code(node: ast.AST, parent: ast.AST, field: str) -> bool:
 
 
 def _variants(site: _Site) -> Variants:
-    node = site.node
+    """Yield the name of each change with what comes in the node's place, `None` for nothing."""
+    if not isinstance(node := site.node, ast.stmt):
+        yield from _operators(node)
+        yield from _values(node, of_try=isinstance(site.statement, ast.Try))
+        return
+    yield from _statements(node)
+    if site.may_go:
+        yield "statement", None
+
+
+def _operators(node: ast.AST) -> Variants:
     match node:
-        case ast.Compare(left=left, ops=[operator], comparators=right):
-            for other in _COMPARISONS[type(operator)]:
+        case ast.Compare(left=left, ops=[op], comparators=right):
+            for other in _COMPARISONS[type(op)]:
                 yield "comparison", ast.Compare(left, [other()], right)
-        case ast.BinOp(left=left, op=op, right=value):
-            yield "arithmetic", ast.BinOp(left, _ARITHMETIC[type(op)](), value)
+        case ast.BinOp(left=left, op=op, right=right):
+            yield "arithmetic", ast.BinOp(left, _ARITHMETIC[type(op)](), right)
         case ast.BoolOp(op=op, values=values):
             yield "boolean", ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
-            for index in range(len(values)):
-                rest = values[:index] + values[index + 1 :]
+            for rest in _without_one(values):
                 yield "operand", rest[0] if len(rest) == 1 else ast.BoolOp(op, rest)
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
             yield "sign", operand
+        case _:
+            return
+
+
+def _values(node: ast.AST, *, of_try: bool) -> Variants:
+    match node:
         case ast.Constant(value=value):
             for constant in _constants(value):
                 yield "constant", ast.Constant(constant)
@@ -188,24 +203,20 @@ def _variants(site: _Site) -> Variants:
             yield "condition", orelse
         case ast.comprehension(target=target, iter=iterable, ifs=[_, *_], is_async=is_async):
             yield "filter", ast.comprehension(target, iterable, [], is_async)
-        case ast.Tuple(elts=[_, _, *_] as elements) if isinstance(site.statement, ast.Try):
-            for index in range(len(elements)):
-                yield "exception", ast.Tuple(elements[:index] + elements[index + 1 :], ast.Load())
-        case ast.stmt():
-            yield from _statements(node)
-            if site.may_go:
-                yield "statement", None
+        case ast.Tuple(elts=[_, _, *_] as elements) if of_try:
+            for rest in _without_one(elements):
+                yield "exception", ast.Tuple(rest, ast.Load())
         case _:
             return
 
 
 def _statements(node: ast.stmt) -> Variants:
     match node:
-        case ast.If(test=test, body=body, orelse=orelse):
+        case ast.If(body=body, orelse=orelse):
             for forced in (True, False):
                 yield "condition", ast.If(ast.Constant(forced), body, orelse)
         case ast.While(body=body, orelse=orelse):
-            yield "condition", ast.While(ast.Constant(False), body, orelse)  # noqa: FBT003 - a node's value
+            yield "condition", ast.While(ast.Constant(False), body, orelse)
         case ast.For(target=target, body=body, orelse=orelse):
             yield "loop", ast.For(target, ast.Tuple([], ast.Load()), body, orelse)
         case ast.AugAssign(target=target, op=op, value=value):
@@ -221,7 +232,7 @@ def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _constants(value: object) -> tuple[object, ...]:
+def _constants(value: object) -> tuple[int | float | str, ...]:
     match value:
         case bool():
             return (not value,)
@@ -243,6 +254,10 @@ def _calls(func: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) ->
     elif other and isinstance(func, ast.Attribute):
         yield "swap", ast.Call(ast.Attribute(func.value, other, ast.Load()), args, keywords)
     if name in {"min", "max"} and len(args) > 1:
-        for index in range(len(args)):
-            rest = args[:index] + args[index + 1 :]
+        for rest in _without_one(args):
             yield "operand", rest[0] if len(rest) == 1 else ast.Call(func, rest, keywords)
+
+
+def _without_one(nodes: list[ast.expr]) -> Iterator[list[ast.expr]]:
+    for index in range(len(nodes)):
+        yield nodes[:index] + nodes[index + 1 :]

@@ -1,6 +1,7 @@
 """Run the tests of a module in a process where something else is imported in its place."""
 
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -19,6 +20,8 @@ __all__ = ["Verdict", "begin", "verdict_of"]
 _TESTS_FAILED: Final = 1
 _NOT_COLLECTED: Final = 2
 _NOT_IMPORTED: Final = 70
+_LONGEST: Final = 600
+_ENDED_BY_US: Final = {signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM}
 
 
 class Verdict(Enum):
@@ -44,15 +47,20 @@ class _Instead(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self.was_asked = True
-        exec(self.code, module.__dict__)  # noqa: S102 - a variant of our own module
+        exec(self.code, module.__dict__)
 
 
 def begin(name: str, code: CodeType, tests: Sequence[str], *, seconds: int) -> int:
-    """Start the tests with `code` as the module `name`; return the process, which `seconds` are given at most."""
+    """
+    Start the tests with `code` as the module `name`; return the process.
+
+    It is ended after `seconds` of work, which a busy machine does not shorten, and in any case after some minutes.
+    """
     process = os.fork()
     if process:
         return process
-    signal.alarm(seconds)  # whose default is the end of the process
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    signal.alarm(_LONGEST)  # what nobody handles ends the process
     status = _NOT_IMPORTED
     try:
         status = _run(_Instead(name, code), tests)
@@ -84,9 +92,9 @@ def _run(instead: _Instead, tests: Sequence[str]) -> int:
 
 def verdict_of(wait_status: int) -> Verdict:
     """Read how the process of a trial ended."""
-    if os.WIFSIGNALED(wait_status):
+    if os.WIFSIGNALED(wait_status) and os.WTERMSIG(wait_status) in _ENDED_BY_US:
         return Verdict.TIMED_OUT
-    match os.WEXITSTATUS(wait_status):
+    match os.waitstatus_to_exitcode(wait_status):
         case 0:
             return Verdict.SURVIVED
         case status if status == _TESTS_FAILED:
