@@ -32,6 +32,7 @@ LARGEST_SHARE: Final = 0.05
 CORES: Final = {
     "_breaker": ["tests/ambassador/test_breaker.py"],
     "_budget": ["tests/ambassador/test_budget.py"],
+    "_retry_after": ["tests/ambassador/test_retry_after.py"],
 }
 """Each pure core, and the unit tests that hold it."""
 
