@@ -51,7 +51,9 @@ class Breaker:
         self._generation = 0
         self._cooldown = policy.cooldown
         self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
-        self._probing = self._passed = 0
+        self._probing = 0
+        self._passed = 0
+        self._epoch: int = -_BUCKETS
         self._forget()
 
     @property
