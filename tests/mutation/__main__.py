@@ -27,12 +27,17 @@ from tests.mutation.trial import Verdict, begin, verdict_of
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 PACKAGE: Final = "bff.ambassador"
+TESTS: Final = "tests/ambassador"
 ACCEPTED: Final = HERE / "survivors.toml"
 LARGEST_SHARE: Final = 0.05
 CORES: Final = {
-    "_breaker": ["tests/ambassador/test_breaker.py"],
-    "_budget": ["tests/ambassador/test_budget.py"],
-    "_retry_after": ["tests/ambassador/test_retry_after.py"],
+    "_balancer": ["test_balancer_core.py"],
+    "_breaker": ["test_breaker.py", "test_forced_breaker.py"],
+    "_budget": ["test_budget.py"],
+    "_ejector": ["test_ejector_core.py"],
+    "_quantile": ["test_quantile_core.py"],
+    "_rate": ["test_rate_core.py"],
+    "_retry_after": ["test_retry_after.py"],
 }
 """Each pure core, and the unit tests that hold it."""
 
@@ -87,14 +92,14 @@ def accepted_in(path: Path) -> dict[Key, str]:
 
 def _examine(core: str) -> Report:
     path = ROOT / PACKAGE.replace(".", "/") / f"{core}.py"
-    name, source = f"{PACKAGE}.{core}", path.read_text()
-    process = begin(name, compile(source, path, "exec", dont_inherit=True), CORES[core], seconds=300)
+    name, source, tests = f"{PACKAGE}.{core}", path.read_text(), [f"{TESTS}/{file}" for file in CORES[core]]
+    process = begin(name, compile(source, path, "exec", dont_inherit=True), tests, seconds=300)
     _, status, usage = os.wait4(process, 0)
     if (verdict := verdict_of(status)) is not Verdict.SURVIVED:
         raise SystemExit(f"{core}: its tests fail as it is ({verdict.value})")
     seconds = 5 + ceil(10 * usage.ru_utime)
     report = Report(core)
-    for mutant, verdict in _try(name, mutants_of(source, core, str(path)), CORES[core], seconds):
+    for mutant, verdict in _try(name, mutants_of(source, core, str(path)), tests, seconds):
         report.verdicts[mutant.key] = verdict
         report.lines[mutant.key] = mutant.line
         if sys.stderr.isatty():
