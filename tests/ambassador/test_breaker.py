@@ -238,11 +238,11 @@ def test_probes_of_an_earlier_attempt_neither_count_nor_stand_in_the_way() -> No
     told.breaker.record(early, ok=False, slow=False, now=105.0)
     permits = [permit for _ in range(50) if (permit := told.breaker.admit(115.0)) is not None]
     assert 2 == len(permits)
-    told.breaker.record(early, ok=True, slow=False, now=115.0)
-    told.breaker.record(permits[0], ok=True, slow=False, now=115.0)
-    assert "half-open" == told.breaker.state
-    told.breaker.record(permits[1], ok=True, slow=False, now=115.0)
-    assert "closed" == told.breaker.state
+    states: list[State] = []
+    for permit in (early, *permits):
+        told.breaker.record(permit, ok=True, slow=False, now=115.0)
+        states.append(told.breaker.state)
+    assert ["half-open", "half-open", "closed"] == states
 
 
 def test_a_failed_probe_doubles_the_cooldown_up_to_its_maximum_and_success_resets_it() -> None:

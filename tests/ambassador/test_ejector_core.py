@@ -1,5 +1,6 @@
 """When an address is left out, for how long, and when all are used again."""
 
+from collections.abc import Sequence
 from math import inf
 
 import pytest
@@ -21,8 +22,7 @@ def members_of(count: int) -> list[Member]:
     return [Member(name) for name in "abcdefghijklmnopqrstuvwxyz"[:count]]
 
 
-def names(members: object) -> str:
-    assert isinstance(members, list | tuple)
+def names(members: Sequence[Member]) -> str:
     return "".join(member.origin for member in members)
 
 

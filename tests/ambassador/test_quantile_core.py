@@ -40,7 +40,7 @@ def test_it_begins_exactly_in_whatever_order_the_first_come(numbers: list[float]
     for number in numbers:
         assert moving.value is None
         moving.add(number)
-    assert 18.0 == moving.value
+    assert (18.0, []) == (moving.value, moving._first)  # and keeps none of them
 
 
 def test_numbers_that_are_all_the_same_are_their_own_quantile() -> None:
