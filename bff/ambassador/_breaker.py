@@ -149,8 +149,7 @@ class Breaker:
     def _forget(self) -> None:
         self._totals = _Bucket()
         self._buckets = [_Bucket() for _ in range(_BUCKETS)]
-        self._epoch = -_BUCKETS
-        self._bucket = self._buckets[0]
+        self._epoch = -_BUCKETS  # older than any: the first to be counted turns to a bucket of its own
 
     def _open(self, now: float) -> None:
         # A breaker that opens again without having closed rests for twice as long.

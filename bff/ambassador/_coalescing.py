@@ -20,6 +20,8 @@ Identify: TypeAlias = Callable[[Request], Awaitable[Hashable | None]]
 """Returns what will prove to the upstream who is calling; `None` where that cannot be told."""
 
 _READS: Final = frozenset({"GET", "HEAD"})
+# RFC 9110 section 9.2.1.
+_SAFE: Final = frozenset({*_READS, "OPTIONS", "TRACE"})
 
 
 async def everyone(_request: Request) -> Hashable | None:
@@ -55,7 +57,7 @@ def coalescing(
     Send one of several equal reads, inline, and let those that come meanwhile wait for its outcome.
 
     A read is equal to another in method, URL, all headers but those that name the request, what proves who is
-    calling, and how long a try of it may take.
+    calling, and how long a try of it may take. What is asked after a write was answered is no answer from before it.
     """
     is_told = emitter.wants(CallCoalesced)
     # Whoever asks again himself is not tried again by us: his failure is no measure for others.
@@ -66,12 +68,18 @@ def coalescing(
 
         # No coroutine of its own: whoever awaits the result awaits what it stands for.
         def coalesced(request: Request, context: Context) -> Awaitable[Response]:
-            if request.method not in _READS or request.content or context.is_streamed:
-                return send(request, context)
+            if request.method not in _READS or request.content or context.after_write or context.is_streamed:
+                return send(request, context) if request.method in _SAFE else written(request, context)
             mark = again if context.is_retry else first
             if identify is everyone:
                 return sharing.send(request, context, mark)
             return identified(request, context, mark)
+
+        async def written(request: Request, context: Context) -> Response:
+            try:
+                return await send(request, context)
+            finally:
+                flights.forget()
 
         async def identified(request: Request, context: Context, mark: Hashable) -> Response:
             identity = await identify(request)

@@ -78,7 +78,8 @@ class Context:
 
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply. `is_streamed` asks
-    for an answer as soon as its head is there.
+    for an answer as soon as its head is there. `after_write` says that the caller has written something, and wants no
+    answer to what was asked before.
     The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
     events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
     `watch` the one of the current try, `tried` the address that has been tried or a list of
@@ -92,6 +93,7 @@ class Context:
     request_id: str = ""
     is_retry: bool = field(default=False, kw_only=True)
     is_streamed: bool = field(default=False, kw_only=True)
+    after_write: bool = field(default=False, kw_only=True)
     is_hedge: bool = field(default=False, kw_only=True)
     call: int = field(default=0, kw_only=True)
     attempts: int = field(default=0, kw_only=True)

@@ -95,11 +95,6 @@ class Flights:
         self.flown = 0
         self.shared = 0
 
-    @property
-    def under_way(self) -> int:
-        """How many reads are under way."""
-        return sum(1 if isinstance(found, Flight) else len(found) for found in self._by_target.values())
-
     def lead(self, request: Request, mark: Hashable, context: Context) -> Flight | None:
         """Begin a flight, unless there may be an equal one: `find` tells then."""
         target = request.target
@@ -131,6 +126,10 @@ class Flights:
             del flights[flight.key]
             if not flights:
                 del self._by_target[target]
+
+    def forget(self) -> None:
+        """Let nobody join the flights that are under way: they may tell of a time before something was written."""
+        self._by_target = {}
 
     def settle(self, flight: Flight, told: Told) -> None:
         """End a flight; with `LEAD` it goes on under whoever has waited longest, if anybody waits."""

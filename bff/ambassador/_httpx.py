@@ -75,8 +75,7 @@ class HttpxWire:
             return self._decoded(response, content, context)
         finally:
             message.extensions = extensions
-        # Raised out here, with no cause: these quote what came, and a chain gets into logs. (Whoever brought the
-        # transport along gets its own errors.)
+        # No cause: these quote what came. (Whoever brought the transport along gets its own errors.)
         raise failed
 
     async def aclose(self) -> None:

@@ -56,6 +56,11 @@ class Onion:
         if self.parts.breaker is not None:
             self.parts.breaker.force(state)
 
+    def forget_flights(self) -> None:
+        """Let no read wait any more for one that is under way: something was written past this onion."""
+        if self.parts.flights is not None:
+            self.parts.flights.forget()
+
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
         return self.parts.statistics()

@@ -83,7 +83,19 @@ class Connection:
 
     def send_of(self, operation: Operation[..., Any]) -> Send:
         """Return what sends an operation's requests through its layers."""
-        return self._onion_of(operation).send
+        send = self._onion_of(operation).send
+        if operation.is_read:
+            return send
+
+        async def written(request: Request, context: Context) -> Response:
+            try:
+                return await send(request, context)
+            finally:
+                # A write and the reads that it concerns may have different layers.
+                for onion in (self._onion, *self._own.values()):
+                    onion.forget_flights()
+
+        return written
 
     def _switched(self, operation: Operation[..., Any]) -> Send:
         """Let a stand-in send where the context has one."""

@@ -58,7 +58,8 @@ async def exchange(
     `UpstreamError` and `RejectedError`.
     """
     context = Context(binding.upstream, binding.operation.name, deadline, scope.request_id if scope else "")
-    context.is_retry = scope is not None and scope.is_retry
+    if scope is not None:
+        context.is_retry, context.after_write = scope.is_retry, scope.has_written
     started, status = perf_counter(), None
     try:
         request = _request(binding, values, scope)

@@ -17,9 +17,9 @@ class ExplainedCall:
 
     It starts once the calls `after` have succeeded, and those in `after_settled`, which may fail, are over; both are
     numbers. `decodes` are paths of its answer, `attempts` how often it is tried at the most, `seconds` how long that
-    may take, `None` where only the deadline ends it. One that `is_joined` is made for every item of a list, through
-    `batch` where that names an operation, `batch_size` items at once; one that `is_conditional` only where a decision
-    asks for it.
+    may take, `None` where only the deadline ends it; one that is `managed_by_mesh` is tried again by the mesh alone.
+    One that `is_joined` is made for every item of a list, through `batch` where that names an operation, `batch_size`
+    items at once; one that `is_conditional` only where a decision asks for it.
     """
 
     number: int
@@ -38,6 +38,7 @@ class ExplainedCall:
     decodes: tuple[str, ...]
     attempts: int
     seconds: float | None
+    managed_by_mesh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ def _call(call: PlannedCall, policies: Policies, order: _CallOrder) -> Explained
         # A write is sent with an `Idempotency-Key`, and may be tried again as a read may.
         attempts=policies.retry.attempts if policies.retry else 1,
         seconds=policies.timeout.total if policies.timeout else None,
+        managed_by_mesh=policies.managed_by_mesh,
     )
 
 

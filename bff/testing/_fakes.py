@@ -40,7 +40,12 @@ class Fakes:
         return Rule[R](found, arguments, self._stage.script.of(found))
 
     def calls(self, operation: Callable[..., Any]) -> int:
-        """Return how many calls of an operation were sent, however often each was tried; a batch is one of its own."""
+        """
+        Return how many calls of an operation were sent, however often each was tried; a batch is one of its own.
+
+        Of equal reads that an app makes at the same time one is sent, where they take time (`after`); with the
+        upstream's `coalescing` off, each is.
+        """
         return len({seen.call for seen in self.requests(operation)})
 
     def attempts(self, operation: Callable[..., Any]) -> int:

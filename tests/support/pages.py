@@ -28,6 +28,7 @@ class Part(BaseModel):
 
 class Source(Upstream):
     base_url = "http://source.test"
+    coalescing = None  # what a plan asks is looked at, not what is sent for it
 
     @call.get("/number/{name}")
     def number(self, name: int, a: int) -> Number: ...

@@ -424,6 +424,23 @@ class TestContexts:
         assert ["Lamp 1", "Lamp 2", "Lamp 1", "Lamp 2"] == run_virtual(main())
         assert (2, 2) == (mine.calls(Catalog.product), yours.calls(Catalog.product))
 
+    @pytest.mark.parametrize(("after", "sent"), [(0.1, 1), (0.0, 2)])
+    def test_equal_requests_at_the_same_time_make_the_calls_that_they_make_in_earnest(
+        self, after: float, sent: int
+    ) -> None:
+        """One where it takes time, as the app's own layers have it; what takes none is over when the second comes."""
+        fakes, other = shop(), shop()
+        for each_ in (fakes, other):
+            each_.on(Catalog.product).returns(LAMP, after=after)
+
+        async def main() -> list[int]:
+            async with fakes.client(app) as phone, other.client(app) as another:
+                replies = await asyncio.gather(*(client.get("/products/7") for client in (phone, phone, another)))
+                return [reply.status_code for reply in replies]
+
+        assert [200, 200, 200] == run_virtual(main())
+        assert (sent, 1) == (fakes.calls(Catalog.product), other.calls(Catalog.product))
+
     def test_outside_of_a_client_an_app_calls_its_upstreams_as_ever(self) -> None:
         sent: list[str] = []
 
