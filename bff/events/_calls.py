@@ -1,6 +1,6 @@
 """What happens to a call and to its tries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bff.events._event import Event
 
@@ -29,7 +29,7 @@ class CallStarted(Event):
     operation: str
     method: str
     request_id: str
-    call: int
+    call: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class CallFinished(Event):
     duration: float
     attempts: int
     request_id: str
-    call: int = 0
+    call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class CallFailed(Event):
     duration: float
     attempts: int
     request_id: str
-    call: int = 0
+    call: int = field(default=0, compare=False)
     status: int | None = None
 
 
@@ -78,8 +78,8 @@ class CallCoalesced(Event):
     operation: str
     request_id: str
     leader: str
-    call: int = 0
-    leader_call: int = 0
+    call: int = field(default=0, compare=False)
+    leader_call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class CallCancelled(Event):
     duration: float
     attempts: int
     request_id: str
-    call: int
+    call: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class _Attempt(Event):
     url: str
     address: str
     request_id: str
-    call: int
+    call: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class AttemptFailed(Event):
     cause: str
     retry_in: float | None
     refused: str = ""
-    call: int = 0
+    call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class AttemptRejected(Event):
     operation: str
     cause: str
     retry_after: float | None
-    call: int = 0
+    call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class BudgetExhausted(Event):
     upstream: str
     operation: str
     wanted: str
-    call: int = 0
+    call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class HedgeStarted(Event):
     operation: str
     attempt: int
     delay: float
-    call: int = 0
+    call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class HedgeWon(Event):
     upstream: str
     operation: str
     attempt: int
-    call: int = 0
+    call: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +207,4 @@ class FaultInjected(Event):
     operation: str
     delay: float
     status: int | None
-    call: int = 0
+    call: int = field(default=0, compare=False)

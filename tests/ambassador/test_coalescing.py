@@ -24,6 +24,7 @@ from bff import (
 )
 from bff.ambassador import Ambassador, Context, Onion, Policies, Request, Response, build_onion
 from bff.events import CallCoalesced, CallFailed, CallFinished, Emitter, Event
+from tests.support.events import Told
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
@@ -414,8 +415,8 @@ def test_whoever_has_written_elsewhere_joins_nobody() -> None:
 
 def test_events_say_whose_answer_it_was_and_that_a_waiter_tried_nothing() -> None:
     async def main() -> None:
-        seen: list[Event] = []
-        onion = onion_of(ScriptedWire([200, unreachable()], delay=1.0), BARE, seen.append)
+        told = Told(CallFinished, CallCoalesced, CallFailed)
+        onion = onion_of(ScriptedWire([200, unreachable()], delay=1.0), BARE, told)
         for _ in range(2):
             await outcomes([call(onion, name=name) for name in ("a", "b")])
         assert [
@@ -425,7 +426,10 @@ def test_events_say_whose_answer_it_was_and_that_a_waiter_tried_nothing() -> Non
             CallFailed("test", "op", "unreachable", "test.op: it broke", 1.0, 1, "a"),
             CallCoalesced("test", "op", "b", leader="a"),
             CallFailed("test", "op", "unreachable", "test.op: it broke", 1.0, 0, "b"),
-        ] == [replace(each, detail="test.op: it broke") if isinstance(each, CallFailed) else each for each in seen]
+        ] == [replace(each, detail="test.op: it broke") if isinstance(each, CallFailed) else each for each in told.seen]
+        numbers = {event.request_id: event.call for event in told.of(CallFailed)}
+        *_, last = told.of(CallCoalesced)
+        assert (numbers["b"], numbers["a"]) == (last.call, last.leader_call)
 
     run(main())
 

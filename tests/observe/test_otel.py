@@ -30,6 +30,8 @@ from bff import (
     CircuitBreaker,
     CircuitOpen,
     ClientProfile,
+    Coalescing,
+    Hedging,
     Retry,
     Shape,
     Timeout,
@@ -374,6 +376,59 @@ def test_a_hedge_is_a_span_beside_the_try_that_was_late(telemetry: Telemetry) ->
         (span.parent.trace_id, span.parent.span_id) for span in telemetry.spans(SpanKind.CLIENT) if span.parent
     ]
     assert 0 == len(observer._spans)
+
+
+def test_a_call_that_waits_for_an_equal_one_is_linked_to_it_and_sends_nothing(telemetry: Telemetry) -> None:
+    async def main() -> None:
+        wire, observers = ScriptedWire(delay=1.0), [telemetry.observer]
+        async with Ambassador("http://catalog", wire=wire, observers=observers, coalescing=Coalescing()) as ambassador:
+            await asyncio.gather(*(ambassador.get("/") for _ in range(3)))
+
+    run(main())
+    assert 1 == len(telemetry.spans(SpanKind.CLIENT))
+    leader, *waiters = telemetry.spans(SpanKind.INTERNAL)
+    links = [[(link.context.trace_id, link.context.span_id) for link in span.links] for span in waiters]
+    assert [[identity(leader)]] * 2 == links
+    assert 0 == len(telemetry.observer._spans)
+
+
+def test_a_hedge_and_the_try_that_it_beat_are_spans_of_one_call(telemetry: Telemetry) -> None:
+    async def main() -> None:
+        async with FaultServer() as server:
+            observers, hedging = [telemetry.observer], Hedging(after=0.05)
+            async with Ambassador(server.origin, observers=observers, hedging=hedging) as ambassador:
+                asked = asyncio.ensure_future(ambassador.get("/hang"))
+                await server.until(lambda: len(server.requests) == 2)
+                asked.cancel()
+                await asyncio.gather(asked, return_exceptions=True)
+            assert [identity(span) for span in telemetry.spans(SpanKind.CLIENT)] == [
+                parent_of(server, number) for number in range(2)
+            ]
+
+    asyncio.run(main())
+    assert [("first", None), ("hedge", 1)] == [
+        (attributes(span)["bff.attempt.kind"], attributes(span).get("http.request.resend_count"))
+        for span in telemetry.spans(SpanKind.CLIENT)
+    ]
+    assert 0 == len(telemetry.observer._spans)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_read", "error"), [("/ok", True, None), ("/drip", False, None), ("/short", True, "unreachable")]
+)
+def test_the_span_of_a_streamed_answer_ends_with_its_body(
+    telemetry: Telemetry, path: str, is_read: bool, error: str | None
+) -> None:
+    async def ask(ambassador: Ambassador, _: FaultServer) -> None:
+        async with ambassador.stream("GET", path) as answer:
+            assert [] == telemetry.spans(SpanKind.CLIENT)
+            if is_read:
+                await answer.aread()
+
+    spoken_to(telemetry, ask)
+    (attempt,), (called,) = telemetry.spans(SpanKind.CLIENT), telemetry.spans(SpanKind.INTERNAL)
+    assert [error] * 2 == [attributes(span).get("error.type") for span in (attempt, called)]
+    assert 0 == len(telemetry.observer._spans)
 
 
 def test_names_that_the_conventions_have_are_theirs() -> None:

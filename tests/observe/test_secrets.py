@@ -175,8 +175,16 @@ async def asked_all_over(it: Ambassador, path: str, evidence: Evidence) -> None:
     params, headers = {"token": f"{WORD}-token"}, {"cookie": f"session={WORD}", "authorization": WORD}
     await evidence.of(it.get(path, params=params, headers=headers))
     await evidence.of(it.post(path, json={"password": f"{WORD}-of-a-user"}, headers={"idempotency-key": WORD}))
+    await evidence.of(read_all(it, path, evidence))
     evidence.show("ambassador", it)
     evidence.show("statistics", it.statistics())
+
+
+async def read_all(it: Ambassador, path: str, evidence: Evidence) -> None:
+    """Ask for a path and read its answer while it comes."""
+    async with it.stream("GET", path, params={"token": f"{WORD}-token"}) as answer:
+        evidence.show("streamed", answer)
+        await answer.aread()
 
 
 @pytest.mark.parametrize("wire", ["aiohttp", "httpx"])
@@ -224,13 +232,16 @@ def test_a_client_of_httpx_gives_none_away(evidence: Evidence) -> None:
     """The errors are httpx's, whose request is the caller's own and known to him: what they say is looked at."""
 
     async def main() -> None:
-        transport = AmbassadorTransport(observers=evidence.observers, max_body=2000, **POLICIES)
+        transport = AmbassadorTransport(observers=evidence.observers, **POLICIES)
         async with FaultServer() as server, httpx.AsyncClient(transport=transport) as client:
             origin = server.origin.replace("//", f"//{USER}@")
+
+            async def status(path: str) -> int:
+                url, headers = f"{origin}/{path}", {"cookie": WORD}
+                return (await client.get(url, params={"token": WORD}, headers=headers, timeout=0.5)).status_code
+
             for path in PATHS:
-                await evidence.of(
-                    client.get(f"{origin}/{path}", params={"token": WORD}, headers={"cookie": WORD}, timeout=0.5)
-                )
+                await evidence.of(status(path))
             evidence.show("transport", transport)
             evidence.show("statistics", transport.statistics())
 
