@@ -73,7 +73,7 @@ class Flight:
 
     def pass_on(self) -> bool:
         """Let the first that waits ask again; say whether there is one."""
-        while self.waiting and not self.loop.is_closed():
+        while self.waiting:
             turn = self.waiting.popleft()
             if not turn.done():
                 turn.set_result(Turn.LEAD)
@@ -133,6 +133,8 @@ class Flights:
 
     def settle(self, flight: Flight, told: Told) -> None:
         """End a flight; with `LEAD` it goes on under whoever has waited longest, if anybody waits."""
+        if flight.loop.is_closed():
+            flight.waiting = None  # nobody is left to be told
         if told is Turn.LEAD and flight.pass_on():
             return
         self.end(flight)

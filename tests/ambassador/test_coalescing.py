@@ -24,6 +24,7 @@ from bff import (
 )
 from bff.ambassador import Ambassador, Context, Onion, Policies, Request, Response, build_onion
 from bff.events import CallCoalesced, CallFailed, CallFinished, Emitter, Event
+from tests.support.flights import under_way
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
@@ -579,7 +580,8 @@ def test_a_failure_that_is_shared_leaves_nothing_for_the_collector_and_no_except
             await asyncio.sleep(0)
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
-            left = [type(each) for each in gc.garbage if type(each).__module__.startswith("bff.")]
+            kinds: list[type] = [type(each) for each in gc.garbage]
+            left = [kind for kind in kinds if kind.__module__.startswith("bff.")]
             return [*left, *complaints]
         finally:
             gc.set_debug(0)
@@ -592,10 +594,11 @@ def test_a_failure_that_is_shared_leaves_nothing_for_the_collector_and_no_except
 def test_a_flight_whose_loop_ended_under_it_keeps_nobody_waiting() -> None:
     wire = ScriptedWire(delay=FOR_EVER)
     onion = onion_of(wire)
-    coroutine = onion.send(GET, Context("test"))
+    calls = [onion.send(GET, Context("test")).__await__() for _ in range(2)]
 
     async def begin() -> None:
-        coroutine.__await__().send(None)
+        for each in calls:
+            each.send(None)
 
     async def again() -> int:
         wire.delay = 0.0
@@ -603,4 +606,26 @@ def test_a_flight_whose_loop_ended_under_it_keeps_nobody_waiting() -> None:
 
     run(begin())
     assert 200 == run(again())
-    coroutine.close()  # type: ignore[attr-defined]
+    for each in calls:
+        each.close()
+    assert 0 == under_way(onion)
+
+
+def test_a_waiter_that_is_closed_is_not_asked_to_lead() -> None:
+    """A coroutine that no task runs is not cancelled: it ends."""
+
+    async def main() -> None:
+        wire = ScriptedWire(delay=1.0)
+        onion = onion_of(wire)
+        leader = call(onion)
+        await asyncio.sleep(0)
+        closed = onion.send(GET, Context("test")).__await__()
+        closed.send(None)
+        last = call(onion)
+        await asyncio.sleep(0.5)
+        closed.close()
+        leader.cancel()
+        assert 200 == (await last).status
+        assert 0 == under_way(onion)
+
+    run(main())
