@@ -45,13 +45,12 @@ Told: TypeAlias = Response | UpstreamError | RejectedError | Turn
 class Flight:
     """A read that is under way, and those that wait for it; `context` is that of the call that leads."""
 
-    __slots__ = ("_key", "context", "loop", "mark", "request", "waiting")
+    __slots__ = ("_key", "context", "mark", "request", "waiting")
 
-    def __init__(self, request: Request, mark: Hashable, context: Context, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: Request, mark: Hashable, context: Context) -> None:
         self.request = request
         self.mark = mark
         self.context = context
-        self.loop = loop
         self.waiting: deque[asyncio.Future[Told]] | None = None
         self._key: Hashable = None
 
@@ -68,14 +67,14 @@ class Flight:
         """Tell all that wait."""
         waiting, self.waiting = self.waiting, None
         for turn in waiting or ():
-            if not turn.done():
+            if _is_open(turn):
                 turn.set_result(told)
 
     def pass_on(self) -> bool:
         """Let the first that waits ask again; say whether there is one."""
         while self.waiting:
             turn = self.waiting.popleft()
-            if not turn.done():
+            if _is_open(turn):
                 turn.set_result(Turn.LEAD)
                 return True
         return False
@@ -100,18 +99,17 @@ class Flights:
         target = request.target
         if target in self._by_target:
             return None
-        flight = self._by_target[target] = Flight(request, mark, context, asyncio.get_running_loop())
+        flight = self._by_target[target] = Flight(request, mark, context)
         return flight
 
     def find(self, request: Request, mark: Hashable, context: Context) -> tuple[Flight, bool]:
         """Return the flight of reads equal to this one, and whether it begins with it."""
-        new = Flight(request, mark, context, asyncio.get_running_loop())
+        new = Flight(request, mark, context)
         flights = self._by_target[request.target]
         if isinstance(flights, Flight):
             flights = self._by_target[request.target] = {flights.key: flights}
         flight = flights.get(new.key)
-        # One whose loop has ended under it will never land.
-        if flight is None or flight.loop is not new.loop:
+        if flight is None or _is_lost(flight):
             flights[new.key] = new
             return new, True
         return flight, False
@@ -133,8 +131,6 @@ class Flights:
 
     def settle(self, flight: Flight, told: Told) -> None:
         """End a flight; with `LEAD` it goes on under whoever has waited longest, if anybody waits."""
-        if flight.loop.is_closed():
-            flight.waiting = None  # nobody is left to be told
         if told is Turn.LEAD and flight.pass_on():
             return
         self.end(flight)
@@ -142,7 +138,7 @@ class Flights:
 
     async def wait(self, flight: Flight) -> Told:
         """Wait until a flight lands; a cancellation is the waiter's own, and costs nobody else anything."""
-        turn: asyncio.Future[Told] = flight.loop.create_future()
+        turn: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         if flight.waiting is None:
             flight.waiting = deque()
         flight.waiting.append(turn)
@@ -154,3 +150,14 @@ class Flights:
             elif not turn.cancelled() and turn.result() is Turn.LEAD:
                 self.settle(flight, Turn.LEAD)
             raise
+
+
+def _is_open(turn: asyncio.Future[Told]) -> bool:
+    """Say whether anybody is still there to be told."""
+    return not turn.done() and not turn.get_loop().is_closed()
+
+
+def _is_lost(flight: Flight) -> bool:
+    """Say whether a flight will never land, for its loop has ended under it."""
+    limit = flight.context.limit
+    return limit is not None and not limit.is_on(asyncio.get_running_loop())

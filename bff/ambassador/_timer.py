@@ -28,6 +28,10 @@ class Alarm:
         self.rang = False
         self._handle = loop.call_at(when, self._ring)
 
+    def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether it rings on this loop."""
+        return self._loop is loop
+
     def _ring(self) -> None:
         if self._held_at is None:
             self.rang = True

@@ -593,7 +593,7 @@ def test_a_failure_that_is_shared_leaves_nothing_for_the_collector_and_no_except
 
 def test_a_flight_whose_loop_ended_under_it_keeps_nobody_waiting() -> None:
     wire = ScriptedWire(delay=FOR_EVER)
-    onion = onion_of(wire)
+    onion = onion_of(wire, replace(BARE, timeout=Timeout(total=5.0)))
     calls = [onion.send(GET, Context("test")).__await__() for _ in range(2)]
 
     async def begin() -> None:
