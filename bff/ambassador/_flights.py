@@ -31,6 +31,9 @@ Headers that differ with every request, and name it and nothing else.
 """
 
 
+_MOST_APART: Final = 1000  # targets; of one that is forgotten the next two reads find it out again
+
+
 class Turn(Enum):
     """What a waiting call is told where it is given no outcome."""
 
@@ -84,26 +87,30 @@ class Flights:
     """
     The reads that are under way.
 
-    Nearly always there is one at most of a target: only when a second comes are both looked at closely.
+    Nearly always there is one at most of a target: only when a second comes are both looked at closely. Reads of a
+    target whose last answer was for one alone wait for nobody, until an answer is for everyone again.
     """
 
-    __slots__ = ("_by_target", "flown", "shared")
+    __slots__ = ("_apart", "_by_target", "flown", "shared")
 
     def __init__(self) -> None:
         self._by_target: dict[str, Flight | dict[Hashable, Flight]] = {}
+        self._apart: dict[str, None] = {}
         self.flown = 0
         self.shared = 0
 
     def lead(self, request: Request, mark: Hashable, context: Context) -> Flight | None:
         """Begin a flight, unless there may be an equal one: `find` tells then."""
         target = request.target
-        if target in self._by_target:
+        if target in self._by_target or target in self._apart:
             return None
         flight = self._by_target[target] = Flight(request, mark, context)
         return flight
 
-    def find(self, request: Request, mark: Hashable, context: Context) -> tuple[Flight, bool]:
-        """Return the flight of reads equal to this one, and whether it begins with it."""
+    def find(self, request: Request, mark: Hashable, context: Context) -> tuple[Flight, bool] | None:
+        """Return the flight of reads equal to this one, and whether it begins with it; `None` for one to go alone."""
+        if request.target in self._apart:
+            return None
         new = Flight(request, mark, context)
         flights = self._by_target[request.target]
         if isinstance(flights, Flight):
@@ -124,6 +131,16 @@ class Flights:
             del flights[flight.key]
             if not flights:
                 del self._by_target[target]
+
+    def part(self, target: str) -> None:
+        """Keep in mind that the answer to reads of a target is for one alone: waiting for it would be in vain."""
+        self._apart[target] = None
+        if len(self._apart) > _MOST_APART:
+            del self._apart[next(iter(self._apart))]
+
+    def rejoin(self, target: str) -> None:
+        """Let reads of a target wait for one another again."""
+        self._apart.pop(target, None)
 
     def forget(self) -> None:
         """Let nobody join the flights that are under way: they may tell of a time before something was written."""

@@ -334,6 +334,43 @@ def test_an_answer_for_one_alone_reaches_no_other_and_the_others_ask_at_the_same
     run(main())
 
 
+def test_where_answers_are_for_one_alone_nobody_waits_again_until_one_is_for_everyone() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wire = ScriptedWire([answer(cache_control="no-store")], delay=1.0)
+        onion = onion_of(wire)
+
+        async def fifty() -> tuple[int, float]:
+            sent, start = len(wire.sent), loop.time()
+            await asyncio.gather(*(call(onion) for _ in range(50)))
+            return len(wire.sent) - sent, loop.time() - start
+
+        assert [(50, 2.0), (50, 1.0)] == [await fifty(), await fifty()]
+        wire.outcomes = [200]
+        assert [(50, 1.0), (1, 1.0)] == [await fifty(), await fifty()]
+        assert (151, 49) == (onion.statistics().flights, onion.statistics().shared)
+
+    run(main())
+
+
+def test_of_the_targets_whose_answers_are_for_one_alone_a_thousand_are_remembered() -> None:
+    async def main() -> list[int]:
+        wire = ScriptedWire([answer(cache_control="no-store")], delay=1.0)
+        onion = onion_of(wire)
+
+        async def both(number: int) -> int:
+            start = asyncio.get_running_loop().time()
+            request = replace(GET, target=f"/{number}")
+            await asyncio.gather(*(call(onion, request) for _ in range(2)))
+            return round(asyncio.get_running_loop().time() - start)
+
+        for number in range(1001):
+            await both(number)
+        return [await both(number) for number in (1000, 1, 0)]
+
+    assert [1, 1, 2] == run(main())
+
+
 @pytest.mark.parametrize(
     "shareable",
     [
