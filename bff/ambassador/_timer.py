@@ -44,6 +44,10 @@ class Alarm:
         else:
             queue[self] = None
 
+    def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether it rings on this loop."""
+        return self._loop is loop
+
     def ring(self) -> None:
         """Cancel the task, unless it is held."""
         if self._held_at is None:
