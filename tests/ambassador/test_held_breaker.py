@@ -10,7 +10,9 @@ from bff.ambassador._breaker import Breaker
 
 @pytest.mark.parametrize("held", ["open", "closed", None])
 def test_one_that_is_let_go_has_forgotten_how_long_it_had_to_rest(held: Literal["open", "closed"] | None) -> None:
-    breaker = Breaker(CircuitBreaker(min_calls=1, cooldown=5.0), random=lambda: 0.0, on_change=lambda *_: None)
+    breaker = Breaker(
+        CircuitBreaker(min_calls=1, cooldown=5.0), random=lambda: 0.0, on_change=lambda _before, _after: None
+    )
     rests: list[float] = []
     for now in (100.0, 105.0, 115.0):
         permit = breaker.admit(now)
