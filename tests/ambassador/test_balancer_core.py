@@ -7,12 +7,12 @@ from math import exp
 from typing import Literal
 
 import pytest
-from bff.ambassador._balancer import Balancer, LeastRequest, PeakEwma, RandomChoice, RoundRobin, new_balancer
-from bff.ambassador._member import Member
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bff import LoadBalancing
+from bff.ambassador._balancer import Balancer, LeastRequest, PeakEwma, RandomChoice, RoundRobin, new_balancer
+from bff.ambassador._member import Member
 
 ACTIVE = st.lists(st.integers(0, 3), min_size=1, max_size=6)
 
