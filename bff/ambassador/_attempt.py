@@ -10,9 +10,13 @@ from bff.errors import BFFError, UpstreamTimeout
 __all__ = ["timing"]
 
 
-def timing(per_try: float | None) -> Layer:
-    """Cancel a try after `per_try` seconds (`None`: when the call's time is up, which is no less a failure)."""
-    alarms = None if per_try is None else Alarms(per_try)
+def timing(per_try: float | None, *, is_lasting: bool = True) -> Layer:
+    """
+    Cancel a try after `per_try` seconds (`None`: when the call's time is up, which is no less a failure).
+
+    `is_lasting` is false for a layer that is there for one call.
+    """
+    alarms = None if per_try is None else Alarms(per_try, is_lasting=is_lasting)
 
     def layer(send: Send) -> Send:
         async def timed(request: Request, context: Context) -> Response:

@@ -108,16 +108,16 @@ class _Sharing:
         if flight is None:
             found = await self._join(request, context, mark)
             if not isinstance(found, Flight):
-                return found or await self._send(request, context)
+                return found or await self._alone(request, context)
             flight = found
         flights.flown += 1
         try:
             response = await self._send(request, context)
         except BaseException as error:
-            flights.settle(flight, _for_others(error, flight.context))
+            flights.settle(flight, _failure(error, flight.context))
             raise
         if flight.waiting:
-            flights.settle(flight, self._shared(response, context))
+            flights.settle(flight, self._for_others(response, request, context))
         else:
             flights.end(flight)
         return response
@@ -125,7 +125,10 @@ class _Sharing:
     async def _join(self, request: Request, context: Context, mark: Hashable) -> Response | Flight | None:
         """Return the answer to an equal read, or the flight that is to be flown now, or `None` for one to go alone."""
         flights = self._flights
-        flight, is_leader = flights.find(request, mark, context)
+        place = flights.find(request, mark, context)
+        if place is None:
+            return None
+        flight, is_leader = place
         if is_leader:
             return flight
         told = await flights.wait(flight)
@@ -141,12 +144,23 @@ class _Sharing:
             return _copied(told)
         raise _twin(told)
 
-    def _shared(self, response: Response, context: Context) -> Told:
+    async def _alone(self, request: Request, context: Context) -> Response:
+        """Send a read for one caller; others wait for its like again when its answer would have been theirs too."""
+        self._flights.flown += 1
+        response = await self._send(request, context)
+        if _is_shareable(response, self._max_size):
+            self._flights.rejoin(request.target)
+        return response
+
+    def _for_others(self, response: Response, request: Request, context: Context) -> Told:
         """Return what an answer is to those that wait for it."""
         if _is_hurried(response, context):
             return Turn.LEAD
+        if not _is_shareable(response, self._max_size):
+            self._flights.part(request.target)
+            return Turn.ALONE
         # A copy: whoever led may change what is its own.
-        return _copied(response) if _is_shareable(response, self._max_size) else Turn.ALONE
+        return _copied(response)
 
 
 def _told_of(context: Context, leading: Context) -> CallCoalesced:
@@ -160,7 +174,7 @@ def _told_of(context: Context, leading: Context) -> CallCoalesced:
     )
 
 
-def _for_others(error: BaseException, context: Context) -> Told:
+def _failure(error: BaseException, context: Context) -> Told:
     """Return what the error of a leader is to those that wait: a failure of the upstream is theirs, too."""
     limit = context.limit
     if not isinstance(error, Exception) or isinstance(error, DeadlineExceeded) or (limit is not None and limit.rang):

@@ -17,14 +17,14 @@ def out_of_time(context: Context, alarm: Alarm) -> BFFError:
     return UpstreamTimeout("no answer within the total timeout", upstream=context.upstream, operation=context.operation)
 
 
-def deadline(total: float | None) -> Layer:
+def deadline(total: float | None, *, is_lasting: bool = True) -> Layer:
     """
     Cancel what runs past `total` seconds (`None`: only the caller's deadline counts).
 
     The inner layers find the alarm as `context.limit`, so that none of them waits for what comes too late. The time
-    holds for a streamed body as well.
+    holds for a streamed body as well. `is_lasting` is false for a layer that is there for one call.
     """
-    alarms = None if total is None else Alarms(total)
+    alarms = None if total is None else Alarms(total, is_lasting=is_lasting)
 
     def layer(send: Send) -> Send:
         async def limited(request: Request, context: Context) -> Response:

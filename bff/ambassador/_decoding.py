@@ -11,7 +11,6 @@ _ZLIB: Final = 15
 _RAW: Final = -15
 _PIECE: Final = 1 << 16  # bytes that are unpacked at once
 _BROKEN: Final = "broken content coding"
-_CUT: Final = "the coded body is cut short"
 _NO_ENGINE: Final = zlib.decompressobj()  # between two members of a coded body
 
 
@@ -38,7 +37,7 @@ class Decoder:
     """
     Undo an answer's content codings part by part, in pieces of at most 64 KiB: what is unpacked is never much at once.
 
-    Raises `ValueError` for what `decoded` refuses, but knows no limit.
+    It refuses with `ValueError` what `decoded` does, and knows no limit.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
@@ -52,12 +51,12 @@ class Decoder:
         pieces: Iterator[bytes] = iter((part,))
         for stage in self._stages:
             pieces = stage.inflated(pieces)
-        return pieces
+        yield from pieces
 
-    def finish(self) -> None:
-        """Raise `ValueError` where the coded body is cut short."""
-        if any(stage.is_midway for stage in self._stages or ()):
-            raise ValueError(_CUT)
+    @property
+    def is_midway(self) -> bool:
+        """Say whether a body that ends here is cut short."""
+        return any(stage.is_midway for stage in self._stages or ())
 
 
 class _Stage:
@@ -125,7 +124,7 @@ def _inflate(content: bytes, window: int, max_size: int) -> bytes:
         if size > max_size:
             raise TooLarge(f"more than {max_size} decoded bytes")
         if not engine.eof:
-            raise ValueError(_CUT)
+            raise ValueError("the coded body is cut short")
         parts.append(part)
         content = engine.unused_data
     return b"".join(parts)

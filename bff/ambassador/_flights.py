@@ -31,6 +31,9 @@ Headers that differ with every request, and name it and nothing else.
 """
 
 
+_MOST_APART: Final = 1000  # targets; of one that is forgotten the next two reads find it out again
+
+
 class Turn(Enum):
     """What a waiting call is told where it is given no outcome."""
 
@@ -45,13 +48,12 @@ Told: TypeAlias = Response | UpstreamError | RejectedError | Turn
 class Flight:
     """A read that is under way, and those that wait for it; `context` is that of the call that leads."""
 
-    __slots__ = ("_key", "context", "loop", "mark", "request", "waiting")
+    __slots__ = ("_key", "context", "mark", "request", "waiting")
 
-    def __init__(self, request: Request, mark: Hashable, context: Context, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: Request, mark: Hashable, context: Context) -> None:
         self.request = request
         self.mark = mark
         self.context = context
-        self.loop = loop
         self.waiting: deque[asyncio.Future[Told]] | None = None
         self._key: Hashable = None
 
@@ -68,14 +70,14 @@ class Flight:
         """Tell all that wait."""
         waiting, self.waiting = self.waiting, None
         for turn in waiting or ():
-            if not turn.done():
+            if _is_open(turn):
                 turn.set_result(told)
 
     def pass_on(self) -> bool:
         """Let the first that waits ask again; say whether there is one."""
-        while self.waiting and not self.loop.is_closed():
+        while self.waiting:
             turn = self.waiting.popleft()
-            if not turn.done():
+            if _is_open(turn):
                 turn.set_result(Turn.LEAD)
                 return True
         return False
@@ -85,33 +87,36 @@ class Flights:
     """
     The reads that are under way.
 
-    Nearly always there is one at most of a target: only when a second comes are both looked at closely.
+    Nearly always there is one at most of a target: only when a second comes are both looked at closely. Reads of a
+    target whose last answer was for one alone wait for nobody, until an answer is for everyone again.
     """
 
-    __slots__ = ("_by_target", "flown", "shared")
+    __slots__ = ("_apart", "_by_target", "flown", "shared")
 
     def __init__(self) -> None:
         self._by_target: dict[str, Flight | dict[Hashable, Flight]] = {}
+        self._apart: dict[str, None] = {}
         self.flown = 0
         self.shared = 0
 
     def lead(self, request: Request, mark: Hashable, context: Context) -> Flight | None:
         """Begin a flight, unless there may be an equal one: `find` tells then."""
         target = request.target
-        if target in self._by_target:
+        if target in self._by_target or target in self._apart:
             return None
-        flight = self._by_target[target] = Flight(request, mark, context, asyncio.get_running_loop())
+        flight = self._by_target[target] = Flight(request, mark, context)
         return flight
 
-    def find(self, request: Request, mark: Hashable, context: Context) -> tuple[Flight, bool]:
-        """Return the flight of reads equal to this one, and whether it begins with it."""
-        new = Flight(request, mark, context, asyncio.get_running_loop())
+    def find(self, request: Request, mark: Hashable, context: Context) -> tuple[Flight, bool] | None:
+        """Return the flight of reads equal to this one, and whether it begins with it; `None` for one to go alone."""
+        if request.target in self._apart:
+            return None
+        new = Flight(request, mark, context)
         flights = self._by_target[request.target]
         if isinstance(flights, Flight):
             flights = self._by_target[request.target] = {flights.key: flights}
         flight = flights.get(new.key)
-        # One whose loop has ended under it will never land.
-        if flight is None or flight.loop is not new.loop:
+        if flight is None or _is_lost(flight):
             flights[new.key] = new
             return new, True
         return flight, False
@@ -127,6 +132,16 @@ class Flights:
             if not flights:
                 del self._by_target[target]
 
+    def part(self, target: str) -> None:
+        """Keep in mind that the answer to reads of a target is for one alone: waiting for it would be in vain."""
+        self._apart[target] = None
+        if len(self._apart) > _MOST_APART:
+            del self._apart[next(iter(self._apart))]
+
+    def rejoin(self, target: str) -> None:
+        """Let reads of a target wait for one another again."""
+        self._apart.pop(target, None)
+
     def forget(self) -> None:
         """Let nobody join the flights that are under way: they may tell of a time before something was written."""
         self._by_target = {}
@@ -140,7 +155,7 @@ class Flights:
 
     async def wait(self, flight: Flight) -> Told:
         """Wait until a flight lands; a cancellation is the waiter's own, and costs nobody else anything."""
-        turn: asyncio.Future[Told] = flight.loop.create_future()
+        turn: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         if flight.waiting is None:
             flight.waiting = deque()
         flight.waiting.append(turn)
@@ -152,3 +167,14 @@ class Flights:
             elif not turn.cancelled() and turn.result() is Turn.LEAD:
                 self.settle(flight, Turn.LEAD)
             raise
+
+
+def _is_open(turn: asyncio.Future[Told]) -> bool:
+    """Say whether anybody is still there to be told."""
+    return not turn.done() and not turn.get_loop().is_closed()
+
+
+def _is_lost(flight: Flight) -> bool:
+    """Say whether a flight will never land, for its loop has ended under it."""
+    limit = flight.context.limit
+    return limit is not None and not limit.is_on(asyncio.get_running_loop())

@@ -48,8 +48,8 @@ class Onion:
     close: Callable[[], None]
 
     def retimed(self, timeout: Timeout | None) -> "Onion":
-        """Return an onion with another timeout that shares all that its layers remember with this one."""
-        return _assemble(replace(self.policies, timeout=timeout), self.parts, close=self.close)
+        """Return an onion with another timeout, for one call; it shares all that its layers remember with this one."""
+        return _assemble(replace(self.policies, timeout=timeout), self.parts, close=self.close, is_lasting=False)
 
     def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
         """Hold the breaker open or closed, or let it judge again; nothing happens where there is none."""
@@ -105,9 +105,12 @@ def build_onion(
     return _assemble(policies, parts, close=close)
 
 
-def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) -> Onion:
+def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is_lasting: bool = True) -> Onion:
     """Put the layers together; what has no name is no policy's."""
-    onion = [*_around_calls(policies, parts), *_around_tries(policies, parts)]
+    onion = [
+        *_around_calls(policies, parts, is_lasting=is_lasting),
+        *_around_tries(policies, parts, is_lasting=is_lasting),
+    ]
     send = parts.send
     for _, layer in reversed(onion):
         send = layer(send)
@@ -116,10 +119,10 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
     return Onion(policies, parts, send, layers=(*(name for name, _ in onion if name), *inmost), close=close)
 
 
-def _around_calls(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer]]:
+def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iterator[tuple[str, Layer]]:
     """Yield what happens once for a call, in its order; a layer that is switched off is not there."""
     timeout, retry = policies.timeout, policies.retry
-    yield "deadline", deadline(timeout.total if timeout else None)
+    yield "deadline", deadline(timeout.total if timeout else None, is_lasting=is_lasting)
     if policies.coalescing and parts.flights and parts.identify:
         yield (
             "coalesce",
@@ -138,7 +141,7 @@ def _around_calls(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer
         yield "hedge", hedging(parts.hedger)
 
 
-def _around_tries(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer]]:
+def _around_tries(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iterator[tuple[str, Layer]]:
     """Yield what happens once for every try."""
     timeout, clock = policies.timeout, parts.clock
     if parts.emitter.wants(AttemptRejected):
@@ -158,7 +161,7 @@ def _around_tries(policies: Policies, parts: Parts) -> Iterator[tuple[str, Layer
     if is_observed(parts.emitter):
         yield "", observing(parts.emitter, clock=clock)
     if timeout:
-        yield "per-try timeout", timing(timeout.attempt)
+        yield "per-try timeout", timing(timeout.attempt, is_lasting=is_lasting)
 
 
 def _budget(policies: Policies) -> Budget | None:

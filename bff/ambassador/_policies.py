@@ -55,6 +55,13 @@ class Policies:
                 # One try of ours is all of the mesh's tries.
                 object.__setattr__(self, "timeout", replace(self.timeout, per_try=None))
 
+    @property
+    def attempts(self) -> int:
+        """How often a call is tried at the most; a hedge is a try."""
+        if self.retry is not None:
+            return self.retry.attempts
+        return 1 + (self.hedging.max if self.hedging is not None else 0)
+
 
 class PolicyOptions(TypedDict, total=False):
     """The fields of `Policies`, each left out where the default is meant."""

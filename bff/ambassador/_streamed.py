@@ -7,7 +7,7 @@ from typing import Final
 
 from bff.ambassador._core import Context, Response
 from bff.ambassador._decoding import Decoder
-from bff.ambassador._stream import Stream, Whole
+from bff.ambassador._stream import Read, Stream, Whole
 from bff.errors import ContractViolation
 
 __all__ = ["StreamedResponse"]
@@ -41,14 +41,18 @@ class StreamedResponse:
 
     async def aiter_bytes(self) -> AsyncGenerator[bytes]:
         """Give the parts decoded; raises `ContractViolation` for a coding that is unknown, broken or cut short."""
-        try:
-            decoder = Decoder(self._codings)
-            async for part in self._stream:
-                for piece in decoder.feed(part):
-                    yield piece
-            decoder.finish()
-        except ValueError as error:
-            raise await self._refused(str(error)) from error
+        decoder = Decoder(self._codings)
+        self._stream.read = self._checked(self._stream.read, decoder)
+        async for part in self._stream:
+            pieces = decoder.feed(part)
+            while True:
+                try:
+                    piece = next(pieces, None)
+                except ValueError as error:
+                    raise await self._refused(str(error)) from error
+                if piece is None:
+                    break
+                yield piece
 
     async def aiter_text(self) -> AsyncGenerator[str]:
         """Give the text part by part, in the charset that the answer names (UTF-8 where it names none)."""
@@ -84,11 +88,24 @@ class StreamedResponse:
         """Leave what has not been read."""
         await self._stream.aclose()
 
+    def _checked(self, read: Read, decoder: Decoder) -> Read:
+        """Let a body that ends within its coding end as one that broke."""
+
+        async def checked() -> bytes:
+            part = await read()
+            if not part and decoder.is_midway:
+                raise self._violation("the coded body is cut short")
+            return part
+
+        return checked
+
     async def _refused(self, what: str) -> ContractViolation:
-        context = self._context
-        error = ContractViolation(what, upstream=context.upstream, operation=context.operation)
+        error = self._violation(what)
         await self._stream.aclose(error)
         return error
+
+    def _violation(self, what: str) -> ContractViolation:
+        return ContractViolation(what, upstream=self._context.upstream, operation=self._context.operation)
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status} of {self._context.upstream}>"

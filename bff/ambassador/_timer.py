@@ -44,6 +44,10 @@ class Alarm:
         else:
             queue[self] = None
 
+    def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether it rings on this loop."""
+        return self._loop is loop
+
     def ring(self) -> None:
         """Cancel the task, unless it is held."""
         if self._held_at is None:
@@ -91,13 +95,15 @@ class Alarms:
     Alarms that ring equally long after they are set, and so in the order in which they are: one timer serves them all.
 
     Setting and stopping one costs no more than a place in a queue, where a timer of the loop's costs a microsecond.
-    Serves one loop after another.
+    Serves one loop after another. Where `is_lasting` is false, as for one call alone, each has a timer of its own,
+    which goes with it.
     """
 
-    __slots__ = ("_loop", "_queue", "_timer", "duration")
+    __slots__ = ("_is_lasting", "_loop", "_queue", "_timer", "duration")
 
-    def __init__(self, duration: float) -> None:
+    def __init__(self, duration: float, *, is_lasting: bool = True) -> None:
         self.duration = duration
+        self._is_lasting = is_lasting
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._queue: dict[Alarm, None] = {}  # a set that keeps its order
@@ -108,6 +114,8 @@ class Alarms:
         when = loop.time() + self.duration
         if when > before:
             return None
+        if not self._is_lasting:
+            return Alarm(loop, when)
         if loop is not self._loop:
             self._loop, self._timer, self._queue = loop, None, {}
         if self._timer is None:

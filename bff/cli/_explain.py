@@ -38,8 +38,10 @@ def _draw_call(branch: Tree, call: ExplainedCall, names: dict[int, str]) -> None
     node.add(Text.assemble(("decodes  ", "dim"), ", ".join(call.decodes) or "nothing"))
     tries = f"{call.attempts} attempts" if call.attempts > 1 else "1 attempt"
     limit = "until the deadline" if call.seconds is None else f"within {_seconds(call.seconds)}"
+    hedge = call.hedged_after
+    late = "" if hedge is None else f", sent once more after {hedge if isinstance(hedge, str) else _seconds(hedge)}"
     others = ", tried again by the mesh" if call.managed_by_mesh else ""
-    node.add(Text.assemble(("at most  ", "dim"), f"{tries} {limit}{others}"))
+    node.add(Text.assemble(("at most  ", "dim"), f"{tries} {limit}{late}{others}"))
 
 
 def _draw_rest(tree: Tree, explanation: Explanation, names: dict[int, str]) -> None:

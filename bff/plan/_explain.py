@@ -18,6 +18,7 @@ class ExplainedCall:
     It starts once the calls `after` have succeeded, and those in `after_settled`, which may fail, are over; both are
     numbers. `decodes` are paths of its answer, `attempts` how often it is tried at the most, `seconds` how long that
     may take, `None` where only the deadline ends it; one that is `managed_by_mesh` is tried again by the mesh alone.
+    `hedged_after` is when it is sent once more beside the first, in seconds or as a quantile; `None` for never.
     One that `is_joined` is made for every item of a list, through `batch` where that names an operation, `batch_size`
     items at once; one that `is_conditional` only where a decision asks for it.
     """
@@ -38,6 +39,7 @@ class ExplainedCall:
     decodes: tuple[str, ...]
     attempts: int
     seconds: float | None
+    hedged_after: float | str | None
     managed_by_mesh: bool
 
 
@@ -175,8 +177,9 @@ def _call(call: PlannedCall, policies: Policies, order: _CallOrder) -> Explained
         batch_size=call.batch.max_size if call.batch else 1,
         decodes=call.decoder.fields,
         # A write is sent with an `Idempotency-Key`, and may be tried again as a read may.
-        attempts=policies.retry.attempts if policies.retry else 1,
+        attempts=policies.attempts,
         seconds=policies.timeout.total if policies.timeout else None,
+        hedged_after=policies.hedging.after if policies.hedging else None,
         managed_by_mesh=policies.managed_by_mesh,
     )
 

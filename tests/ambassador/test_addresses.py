@@ -13,6 +13,7 @@ from bff import DeclarationError, LoadBalancing, OutlierDetection, Retry, Timeou
 from bff.ambassador import Ambassador, AmbassadorTransport, Context, HttpxWire, Request
 from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._httpx import from_httpx, to_httpx
+from bff.ambassador._library import HTTPX
 from bff.events import AddressEjected, Event
 from tests.support.faults import FaultServer, no_leaks, refusing_port
 from tests.support.scripted import ScriptedWire
@@ -214,13 +215,14 @@ def test_a_wire_names_the_host_that_it_is_told_to(engine: str) -> None:
 
 def test_a_request_keeps_its_host_on_the_way_through_an_httpx_auth() -> None:
     request = Request("GET", "https://10.0.0.1:8443", "/x", (("a", "b"),), host="catalog:8443")
-    message = to_httpx(request)
+    message = to_httpx(request, HTTPX)
     assert "catalog" == message.extensions["sni_hostname"]
-    there_and_back = from_httpx(message)
+    there_and_back = from_httpx(message, b"")
     assert (request.origin, request.host, request.target) == (
         there_and_back.origin, there_and_back.host, there_and_back.target
     )  # fmt: skip
-    assert "" == from_httpx(to_httpx(Request("GET", "https://10.0.0.1:8443", "/x"))).host
+    plain = to_httpx(Request("GET", "https://10.0.0.1:8443", "/x"), HTTPX)
+    assert "" == from_httpx(plain, b"").host
 
 
 def test_a_transport_has_one_address_for_each_origin_and_balances_nothing() -> None:

@@ -323,6 +323,18 @@ def test_one_that_closed_begins_a_new_window() -> None:
     assert 2 == told.breaker.calls
 
 
+def test_what_is_counted_as_soon_as_one_closed_is_forgotten_in_time_too() -> None:
+    """It closes within the tenth in which it opened: what was counted before stands in a bucket of the same number."""
+    told = Told(CircuitBreaker(min_calls=4, window=100.0, cooldown=5.0))
+    told.fail(4, now=100.0)
+    assert told.call(105.0, ok=True)
+    told.fail(3, now=105.0)
+    told.call(199.0, ok=True)
+    assert 4 == told.breaker.calls
+    told.call(200.0, ok=True)
+    assert 2 == told.breaker.calls
+
+
 def test_asking_again_makes_sense_at_once_when_the_cooldown_is_over() -> None:
     told = Told(POLICY)
     told.fail(4, now=100.0)

@@ -25,6 +25,7 @@ from bff import (
 from bff.ambassador import Ambassador, Context, Onion, Policies, Request, Response, build_onion
 from bff.events import CallCoalesced, CallFailed, CallFinished, Emitter, Event
 from tests.support.events import Told
+from tests.support.flights import under_way
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
@@ -334,6 +335,43 @@ def test_an_answer_for_one_alone_reaches_no_other_and_the_others_ask_at_the_same
     run(main())
 
 
+def test_where_answers_are_for_one_alone_nobody_waits_again_until_one_is_for_everyone() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wire = ScriptedWire([answer(cache_control="no-store")], delay=1.0)
+        onion = onion_of(wire)
+
+        async def fifty() -> tuple[int, float]:
+            sent, start = len(wire.sent), loop.time()
+            await asyncio.gather(*(call(onion) for _ in range(50)))
+            return len(wire.sent) - sent, loop.time() - start
+
+        assert [(50, 2.0), (50, 1.0)] == [await fifty(), await fifty()]
+        wire.outcomes = [200]
+        assert [(50, 1.0), (1, 1.0)] == [await fifty(), await fifty()]
+        assert (151, 49) == (onion.statistics().flights, onion.statistics().shared)
+
+    run(main())
+
+
+def test_of_the_targets_whose_answers_are_for_one_alone_a_thousand_are_remembered() -> None:
+    async def main() -> list[int]:
+        wire = ScriptedWire([answer(cache_control="no-store")], delay=1.0)
+        onion = onion_of(wire)
+
+        async def both(number: int) -> int:
+            start = asyncio.get_running_loop().time()
+            request = replace(GET, target=f"/{number}")
+            await asyncio.gather(*(call(onion, request) for _ in range(2)))
+            return round(asyncio.get_running_loop().time() - start)
+
+        for number in range(1001):
+            await both(number)
+        return [await both(number) for number in (1000, 1, 0)]
+
+    assert [1, 1, 2] == run(main())
+
+
 @pytest.mark.parametrize(
     "shareable",
     [
@@ -583,7 +621,8 @@ def test_a_failure_that_is_shared_leaves_nothing_for_the_collector_and_no_except
             await asyncio.sleep(0)
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
-            left = [type(each) for each in gc.garbage if type(each).__module__.startswith("bff.")]
+            kinds: list[type] = [type(each) for each in gc.garbage]
+            left = [kind for kind in kinds if kind.__module__.startswith("bff.")]
             return [*left, *complaints]
         finally:
             gc.set_debug(0)
@@ -595,11 +634,12 @@ def test_a_failure_that_is_shared_leaves_nothing_for_the_collector_and_no_except
 
 def test_a_flight_whose_loop_ended_under_it_keeps_nobody_waiting() -> None:
     wire = ScriptedWire(delay=FOR_EVER)
-    onion = onion_of(wire)
-    coroutine = onion.send(GET, Context("test"))
+    onion = onion_of(wire, replace(BARE, timeout=Timeout(total=5.0)))
+    calls = [onion.send(GET, Context("test")).__await__() for _ in range(2)]
 
     async def begin() -> None:
-        coroutine.__await__().send(None)
+        for each in calls:
+            each.send(None)
 
     async def again() -> int:
         wire.delay = 0.0
@@ -607,4 +647,26 @@ def test_a_flight_whose_loop_ended_under_it_keeps_nobody_waiting() -> None:
 
     run(begin())
     assert 200 == run(again())
-    coroutine.close()  # type: ignore[attr-defined]
+    for each in calls:
+        each.close()
+    assert 0 == under_way(onion)
+
+
+def test_a_waiter_that_is_closed_is_not_asked_to_lead() -> None:
+    """A coroutine that no task runs is not cancelled: it ends."""
+
+    async def main() -> None:
+        wire = ScriptedWire(delay=1.0)
+        onion = onion_of(wire)
+        leader = call(onion)
+        await asyncio.sleep(0)
+        closed = onion.send(GET, Context("test")).__await__()
+        closed.send(None)
+        last = call(onion)
+        await asyncio.sleep(0.5)
+        closed.close()
+        leader.cancel()
+        assert 200 == (await last).status
+        assert 0 == under_way(onion)
+
+    run(main())

@@ -3,12 +3,13 @@
 import gzip
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.ambassador._decoding import TooLarge, decoded
+from bff.ambassador._decoding import Decoder, TooLarge, decoded
 
 TEXT = b"hello " * 100
 
@@ -78,3 +79,58 @@ def test_the_limit_is_exact(content: bytes, more: int) -> None:
             decoded(coded, {"content-encoding": "gzip"}, max_size=len(content) - 1)
     else:
         assert content == decoded(coded, {"content-encoding": "gzip"}, max_size=len(content) + more)
+
+
+def in_parts(coding: str, content: bytes, *, size: int) -> bytes:
+    """Decode what comes `size` bytes at a time."""
+    decoder = Decoder({"content-encoding": coding})
+    parts = [content[start : start + size] for start in range(0, len(content), size)]
+    pieces = [piece for part in parts for piece in decoder.feed(part)]
+    assert all(0 < len(piece) <= 1 << 16 for piece in pieces)
+    if decoder.is_midway:
+        raise ValueError("the coded body is cut short")
+    return b"".join(pieces)
+
+
+CODED: dict[str, Callable[[bytes], bytes]] = {
+    "identity": lambda data: data,
+    "": lambda data: data,
+    "gzip": gzipped,
+    "x-gzip, identity": lambda data: gzipped(data[:7]) + gzipped(data[7:]),
+    "deflate": zlib.compress,
+    "deflate, gzip": lambda data: gzipped(zlib.compress(data)),
+}
+
+
+@given(
+    st.binary(min_size=1, max_size=500),
+    st.integers(1, 1000),
+    st.sampled_from(sorted(CODED)),
+    st.integers(1, 50),
+    st.binary(max_size=3),
+    st.integers(0, 3),
+)
+def test_decoding_in_parts_is_decoding_at_once(
+    data: bytes, repeats: int, coding: str, size: int, more: bytes, less: int
+) -> None:
+    """Both give the same, or both refuse: also where bytes are missing at the end, or foreign ones follow."""
+    coded = CODED[coding](data * repeats) + more
+    coded = coded[: len(coded) - less] or b"x"
+    try:
+        expected: object = decoded(coded, {"content-encoding": coding}, max_size=1_000_000)
+    except ValueError:
+        expected = ValueError
+    try:
+        found: object = in_parts(coding, coded, size=size)
+    except ValueError:
+        found = ValueError
+    assert expected == found
+
+
+def test_a_bomb_comes_in_small_pieces() -> None:
+    bomb = gzipped(gzipped(bytes(30_000_000)))
+    tracemalloc.start()
+    assert 30_000_000 == sum(len(piece) for piece in Decoder({"content-encoding": "gzip, gzip"}).feed(bomb))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000

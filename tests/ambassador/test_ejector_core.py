@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from math import inf
 
 import pytest
-from bff.ambassador._ejector import Cause, Ejector
-from bff.ambassador._member import Member
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bff import OutlierDetection
+from bff.ambassador._ejector import Cause, Ejector
+from bff.ambassador._member import Member
 
 POLICY = OutlierDetection(3, consecutive_gateway=2, consecutive_local=2, failure_rate=0.5, min_calls=6, interval=10.0)
 

@@ -11,6 +11,7 @@ from bff import (
     Bulkhead,
     CircuitBreaker,
     CircuitOpen,
+    Coalescing,
     DeadlineExceeded,
     Overloaded,
     Retry,
@@ -304,12 +305,10 @@ def test_another_timeout_shares_breaker_slots_and_budget() -> None:
 
 def test_the_success_path_makes_no_task_and_takes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        onion = onion_of(ScriptedWire(), Policies())
-
         async def at_once(_request: Request, _context: Context) -> Response:
             return Response(200, {}, b"")
 
-        onion = build_onion(Policies(), send=at_once, name="test")
+        onion = build_onion(Policies(coalescing=Coalescing()), send=at_once, name="test")
 
         def never(*_: object, **__: object) -> None:
             raise AssertionError("on the success path")

@@ -4,9 +4,10 @@ import random
 from math import floor
 
 import pytest
-from bff.ambassador._quantile import MovingQuantile
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bff.ambassador._quantile import MovingQuantile
 
 NUMBERS = st.lists(st.integers(0, 12).map(float), max_size=30)
 

@@ -3,11 +3,11 @@
 from fractions import Fraction
 
 import pytest
-from bff.ambassador._rate import Rate
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bff import RateLimit
+from bff.ambassador._rate import Rate
 
 
 @pytest.mark.parametrize(

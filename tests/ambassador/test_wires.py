@@ -12,7 +12,18 @@ import httpx
 import httpx2
 import pytest
 
-from bff.ambassador import AiohttpWire, Context, HttpxWire, Request, Response, StreamedResponse, Wire
+from bff import Timeout
+from bff.ambassador import (
+    AiohttpWire,
+    Context,
+    HttpxWire,
+    Policies,
+    Request,
+    Response,
+    StreamedResponse,
+    Wire,
+    build_onion,
+)
 from bff.errors import ContractViolation, Overloaded, UnsafePath, UpstreamTimeout, UpstreamUnreachable
 from tests.support.faults import CERTIFICATE, FaultServer, no_leaks, refusing_port, unaccepting_port
 
@@ -435,3 +446,25 @@ def test_certificates_are_verified_as_told(verify: Callable[[], str | ssl.SSLCon
             await wire.aclose()
 
     asyncio.run(main())
+
+
+def test_a_trys_own_time_does_not_pass_while_there_is_no_connection(new_wire: NewWire) -> None:
+    """It is the connect timeout that ends this one, although it is the longer."""
+
+    async def check(server: FaultServer, wire: Wire) -> None:
+        onion = build_onion(Policies(timeout=Timeout(20.0, per_try=0.05), retry=None), send=wire.send, name="full")
+        with unaccepting_port() as port, pytest.raises(UpstreamTimeout) as caught:
+            await onion.send(Request("GET", f"http://127.0.0.1:{port}", "/"), Context("full"))
+        assert caught.value.sent is False
+
+    against(lambda: new_wire(connect=0.2), check)
+
+
+def test_a_trys_own_time_passes_once_there_is_one(new_wire: NewWire) -> None:
+    async def check(server: FaultServer, wire: Wire) -> None:
+        onion = build_onion(Policies(timeout=Timeout(20.0, per_try=0.1), retry=None), send=wire.send, name="hanging")
+        with pytest.raises(UpstreamTimeout, match=r"within 0\.1 s"):
+            await onion.send(Request("GET", server.origin, "/hang"), Context("hanging"))
+        await server.until(lambda: server.open == 0)
+
+    against(new_wire, check)

@@ -1,12 +1,14 @@
 """Requests share the calls that they make at the same time, and none sees a time before what it has written."""
 
 import asyncio
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from bff import BFF, ClientProfile, Retry, Upstream, call, endpoint
+from bff.ambassador import Request
 from tests.support.shop import get
 from tests.support.virtual import run
 
@@ -35,7 +37,26 @@ class Elsewhere(Upstream):
     def add(self) -> int: ...
 
 
+USER: ContextVar[str] = ContextVar("user")
+
+
+def as_whoever_asks(_request: Request) -> dict[str, str]:
+    """Take the credential from the context of the request that is answered, past all that travels by itself."""
+    return {"authorization": USER.get()}
+
+
+class Own(Upstream):
+    base_url = "http://own.test"
+
+    @call.get("/me")
+    def me(self) -> str: ...
+
+
 class Desk(ClientProfile):
+    @endpoint.get("/me")
+    def me(self) -> str:
+        return Own.me()
+
     @endpoint.get("/notes")
     def notes(self) -> int:
         return Notes.count()
@@ -61,6 +82,18 @@ class Desk(ClientProfile):
     @endpoint.get("/by-hand")
     async def by_hand(self, notes: Notes) -> int:
         return await notes.count()
+
+
+class Mirror(httpx.AsyncBaseTransport):
+    """Answers with who is asking."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.headers["authorization"])
+        await asyncio.sleep(1.0)
+        return httpx.Response(200, json=request.headers["authorization"])
 
 
 @dataclass
@@ -130,3 +163,21 @@ def test_whoever_asks_after_a_write_sees_it_whichever_layers_it_went_through() -
         (0.5, "GET", "/own"),
     )
     assert ([0, 0, 1, 1, 1, 1], 4) == (answers, book.asked.count("GET"))
+
+
+def test_visitors_whom_only_an_upstreams_auth_tells_apart_get_their_own() -> None:
+    mirror = Mirror()
+
+    async def main() -> list[Any]:
+        app = BFF(Desk, upstreams={Own: {"transport": mirror, "auth": as_whoever_asks}}, observers=())
+
+        async def ask(user: str) -> Any:
+            USER.set(user)
+            reply = await get(app, "/me")
+            assert reply is not None
+            return reply.json()
+
+        return await asyncio.gather(*(ask(user) for user in ("ann", "bob") * 5))
+
+    assert ["ann", "bob"] * 5 == run(main())
+    assert ["ann", "bob"] == mirror.asked

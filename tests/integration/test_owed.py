@@ -298,7 +298,9 @@ async def by_transport_alone(origin: str, **policies: Any) -> AsyncGenerator[Cal
     async with AmbassadorTransport(**policies) as transport:
 
         async def get(path: str) -> int:
-            return (await transport.handle_async_request(httpx.Request("GET", origin + path))).status_code
+            response = await transport.handle_async_request(httpx.Request("GET", origin + path))
+            await response.aread()
+            return response.status_code
 
         yield Caller(get, lambda: transport.statistics()[origin], transport._wire)
 

@@ -17,6 +17,7 @@ from tests.support.flights import under_way
 
 PATIENCE = 20.0
 CLIENTS = 50
+ALIKE: Sequence[Mapping[str, str]] = ({},) * 10
 
 
 class Product(BaseModel):
@@ -180,7 +181,7 @@ def test_what_does_not_travel_is_no_difference() -> None:
 def test_a_private_answer_is_asked_for_by_each() -> None:
     async def main() -> None:
         async with Shopping(Warehouse(cache_control="private, max-age=5")).open() as shopping:
-            replies = await answers(shopping, [{}] * 10)
+            replies = await answers(shopping, ALIKE)
             assert {"/products/7": 10, "/stock/7": 10} == shopping.warehouse.asked
             assert {"private, max-age=5"} == {each.headers["cache-control"] for each in replies}
 
@@ -192,7 +193,7 @@ def test_a_failure_of_something_optional_is_told_to_all() -> None:
         warehouse = Warehouse()
         warehouse.stock_status = 500
         async with Shopping(warehouse).open() as shopping:
-            replies = await answers(shopping, [{}] * 10)
+            replies = await answers(shopping, ALIKE)
             assert {"/products/7": 1, "/stock/7": 1} == shopping.warehouse.asked
             assert {("available;cause=status", "no-store", None)} == {
                 (each.headers["bff-partial"], each.headers["cache-control"], each.json()["available"])

@@ -32,7 +32,7 @@ ACCEPTED: Final = HERE / "survivors.toml"
 LARGEST_SHARE: Final = 0.05
 CORES: Final = {
     "_balancer": ["test_balancer_core.py"],
-    "_breaker": ["test_breaker.py", "test_forced_breaker.py"],
+    "_breaker": ["test_breaker.py", "test_forced_breaker.py", "test_held_breaker.py"],
     "_budget": ["test_budget.py"],
     "_ejector": ["test_ejector_core.py"],
     "_quantile": ["test_quantile_core.py"],
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
     if unknown := sorted(set(cores) - set(CORES)):
         parser.error(f"no such core: {', '.join(unknown)}")
     os.chdir(ROOT)
-    for dear in ("aiohttp", "tenacity"):  # every trial needs it, and begins as a copy of this process
+    for dear in ("aiohttp", "fastapi", "httpx", "tenacity"):  # a trial begins as a copy of this process
         importlib.import_module(dear)
     reports = [_examine(core) for core in cores]
     print(_table(reports))

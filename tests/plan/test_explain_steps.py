@@ -1,9 +1,14 @@
 """A plan says what is made for each item, what only in a branch, what writes, and what comes before what."""
 
-from pydantic import BaseModel
+from io import StringIO
 
-from bff import BFF, ClientProfile, Upstream, call, each, endpoint, fallback, optional, when
+import pytest
+from pydantic import BaseModel
+from rich.console import Console
+
+from bff import BFF, ClientProfile, Hedging, Upstream, call, each, endpoint, fallback, optional, when
 from bff.ambassador import Policies
+from bff.cli._explain import draw
 from bff.plan._explain import Explanation, explain, mermaid
 
 
@@ -51,9 +56,9 @@ class Page(ClientProfile):
         return when(before.flag, Shop.thing(1).id, 0)
 
 
-def explained(name: str) -> Explanation:
+def explained(name: str, policies: Policies | None = None) -> Explanation:
     plans = {plan.endpoint.name: plan for plan in BFF(Page, observers=()).plans}
-    return explain(plans[name], lambda _: Policies())
+    return explain(plans[name], lambda _: policies or Policies())
 
 
 def test_a_join_with_a_batch_is_one_call_for_many_items() -> None:
@@ -87,3 +92,22 @@ def test_decisions_are_no_boxes_of_their_own_in_a_flowchart() -> None:
     drawn = mermaid(explained("branches"))
     assert 4 == drawn.count('["Shop.')
     assert "c0 --> c1" in drawn
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        (Policies(hedging=Hedging("p95")), (3, "p95")),
+        (Policies(retry=None, hedging=Hedging(0.2, max=2)), (3, 0.2)),
+        (Policies(retry=None), (1, None)),
+    ],
+)
+def test_hedges_are_tries_of_a_call(policies: Policies, expected: tuple[int, float | str | None]) -> None:
+    first, *_ = explained("single", policies).calls
+    assert expected == (first.attempts, first.hedged_after)
+
+
+def test_the_tree_says_when_a_call_is_hedged() -> None:
+    console = Console(width=200, record=True, file=StringIO())
+    draw(explained("single", Policies(hedging=Hedging(0.2))), console)
+    assert "at most  3 attempts within 5 s, sent once more after 0.2 s" in console.export_text()

@@ -212,6 +212,7 @@ ANSWERS: Final[dict[str, bytes]] = {
     "304": b'HTTP/1.1 304 Not Modified\r\netag: "1"\r\ncontent-length: 10\r\n\r\n',
     "head": b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n",
     "500": answer(b"boom", "500 Internal Server Error"),
+    "503": answer(b"busy", "503 Service Unavailable"),
     "huge-header": answer(b"", x=100_000 * "x"),
     "many-headers": b"HTTP/1.1 200 OK\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(5000)) + b"\r\n",
     "upgrade": b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
