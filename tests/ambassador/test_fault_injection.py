@@ -85,7 +85,7 @@ def test_an_event_says_what_struck() -> None:
         seen: list[Event] = []
         onion, _ = onion_of(FaultInjection(0.5, delay_rate=1.0, abort_rate=1.0, status=502), seen=seen)
         await timed(onion)
-        assert FaultInjected("test", "op", 0.5, 502) == seen[0]
+        assert [FaultInjected("test", "op", 0.5, 502)] == [event for event in seen if isinstance(event, FaultInjected)]
 
     run(main())
 

@@ -37,7 +37,8 @@ from bff.ambassador import (
     Wire,
     build_onion,
 )
-from bff.events import CallFailed, CallFinished, Emitter, Event
+from bff.events import CallCancelled, CallFailed, CallFinished, Emitter, Event
+from tests.support.events import Told
 from tests.support.faults import FaultServer, answer, no_leaks, refusing_port
 from tests.support.scripted import ScriptedWire
 from tests.support.virtual import run
@@ -662,7 +663,7 @@ def test_an_answer_is_left_where_the_strategy_that_looks_at_it_fails() -> None:
     ("status", "parts", "expected"),
     [
         (200, (b"a",), CallFinished("test", "op", 200, 2.0, 1, "id-1")),
-        (503, (b"a",), CallFailed("test", "op", "status", "answered 503", 2.0, 1, "id-1")),
+        (503, (b"a",), CallFailed("test", "op", "status", "answered 503", 2.0, 1, "id-1", status=503)),
         (
             200,
             (UpstreamUnreachable("cut", upstream="test"),),
@@ -674,28 +675,28 @@ def test_a_call_is_told_of_when_its_body_has_ended(
     status: int, parts: tuple[bytes | Exception, ...], expected: Event
 ) -> None:
     async def main() -> None:
-        seen: list[Event] = []
-        onion = onion_of(StreamingWire((status, Parts(*parts, delay=1.0))), OFF, seen.append)
+        told = Told(CallFinished, CallFailed, CallCancelled)
+        onion = onion_of(StreamingWire((status, Parts(*parts, delay=1.0))), OFF, told)
         stream = await streamed(onion)
-        assert [] == seen
+        assert [] == told.seen
         await outcome_of(stream)
-        assert [expected] == seen
+        assert [expected] == told.seen
 
     run(main())
 
 
 def test_a_body_that_was_left_is_a_finished_call_and_a_cancelled_reader_is_none() -> None:
     async def main() -> None:
-        seen: list[Event] = []
-        onion = onion_of(StreamingWire((200, Parts(delay=9.0)), (200, Parts(delay=9.0))), OFF, seen.append)
+        told = Told(CallFinished, CallFailed, CallCancelled)
+        onion = onion_of(StreamingWire((200, Parts(delay=9.0)), (200, Parts(delay=9.0))), OFF, told)
         await (await streamed(onion)).aclose()
-        assert [CallFinished("test", "op", 200, 0.0, 1, "id-1")] == seen
+        assert [CallFinished("test", "op", 200, 0.0, 1, "id-1")] == told.seen
         reading = asyncio.ensure_future(anext(await streamed(onion)))
         await asyncio.sleep(1)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert 1 == len(seen)
+        assert ["CallFinished", "CallCancelled"] == told.names
 
     run(main())
 
