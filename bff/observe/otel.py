@@ -65,6 +65,9 @@ class OpenTelemetryObserver:
         """Return the headers that carry the trace on."""
         return {} if self._propagator is None else self._spans.headers_for(event, self._propagator)
 
+    def __repr__(self) -> str:
+        return f"<OpenTelemetryObserver: {len(self._spans)} spans under way>"
+
 
 _Record = Callable[[float, dict[str, str | int]], None]
 

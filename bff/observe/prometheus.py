@@ -43,6 +43,9 @@ class PrometheusObserver:
         for handle in self._handlers[type(event)]:
             handle(event)
 
+    def __repr__(self) -> str:
+        return f"<PrometheusObserver of {len(self.events)} kinds of events>"
+
 
 _families: WeakKeyDictionary[CollectorRegistry, dict[str, _Family]] = WeakKeyDictionary()
 

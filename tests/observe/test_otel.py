@@ -363,6 +363,7 @@ def test_a_hedge_is_a_span_beside_the_try_that_was_late(telemetry: Telemetry) ->
     observer(AttemptStarted(*first))
     observer(AttemptStarted(*hedge))
     observer(AttemptFinished(*hedge, 200, "", 0.5))
+    assert "<OpenTelemetryObserver: 2 spans under way>" == repr(observer)
     observer(AttemptFinished(*first, None, "cancelled", 1.0))
     observer(HedgeWon("catalog", "", 2, call=7))
     observer(CallFinished("catalog", "", 200, 1.0, 2, "", call=7))

@@ -186,6 +186,8 @@ def test_several_observers_share_a_registry() -> None:
     registry = CollectorRegistry()
     run(asked(registry, [200]))
     run(asked(registry, [200]))
+    kinds = len({measure.event for measure in MEASURES})
+    assert f"<PrometheusObserver of {kinds} kinds of events>" == repr(PrometheusObserver(registry=registry))
     assert {("catalog:80", "200"): 2} == exposed(registry, "bff_client_call_duration_seconds_count")
 
 
