@@ -239,13 +239,21 @@ def test_nothing_is_sent_to_third_parties_nor_without_a_propagator(has_propagato
     asyncio.run(main())
 
 
-def test_a_client_of_httpx_sends_its_traces_on(telemetry: Telemetry) -> None:
+@pytest.mark.parametrize("has_inner", [False, True])
+@pytest.mark.parametrize("given", [{}, {"Traceparent": "theirs", "x-other": "kept"}])
+def test_a_client_of_httpx_sends_its_traces_on(telemetry: Telemetry, has_inner: bool, given: dict[str, str]) -> None:
+    """Over the default wire, or over a transport of httpx's, which gets to see httpx's own request."""
+
     async def main() -> None:
-        transport = AmbassadorTransport(observers=[telemetry.observer])
+        inner = httpx.AsyncHTTPTransport() if has_inner else None
+        transport = AmbassadorTransport(inner, observers=[telemetry.observer])
         async with FaultServer() as server, httpx.AsyncClient(transport=transport) as client:
-            await client.get(f"{server.origin}/ok")
+            await client.get(f"{server.origin}/ok", headers=given)
             (span,) = telemetry.spans(SpanKind.CLIENT)
             assert identity(span) == parent_of(server, 0)
+            sent = server.requests[0]
+            assert 1 == len(sent.header("traceparent"))
+            assert [given[name] for name in given if name == "x-other"] == sent.header("x-other")
 
     asyncio.run(main())
 
