@@ -1,12 +1,17 @@
 """What all layers together cost on the success path, over a wire that does nothing: microseconds a call."""
 
 import asyncio
+import random
 import sys
 import time
+from typing import get_args
 
-from bff.ambassador._core import Context, Request, Response
+from bff.ambassador._addresses import Addresses
+from bff.ambassador._cluster import Cluster
+from bff.ambassador._core import Context, Request, Response, Send
 from bff.ambassador._onion import Policies, build_onion
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import Bulkhead, CircuitBreaker, LoadBalancing, OutlierDetection, Retry, Timeout
+from bff.policy._balancing import Algorithm
 
 ANSWER = Response(200, {}, b"")
 CALLS = 20_000
@@ -30,9 +35,18 @@ CASES: dict[str, Policies | None] = {
 }
 
 
-async def measure(policies: Policies | None) -> float:
+def three(algorithm: Algorithm) -> Addresses:
+    """Return three addresses, among which `algorithm` chooses."""
+    origins = [f"http://10.0.0.{number}" for number in (1, 2, 3)]
+    policy = LoadBalancing(algorithm)
+    return Addresses(Cluster("null", origins, balancing=policy, outliers=OutlierDetection(), random=random.random))
+
+
+async def measure(policies: Policies | None, addresses: Addresses | None = None) -> float:
     """Return microseconds of CPU time a call."""
-    send = null_wire if policies is None else build_onion(policies, send=null_wire, name="null").send
+    send: Send = null_wire
+    if policies is not None:
+        send = build_onion(policies, send=null_wire, name="null", addresses=addresses).send
     request = Request("GET", "http://localhost", "/")
     best = float("inf")
     for _ in range(ROUNDS):
@@ -49,10 +63,13 @@ def main() -> None:
     """Print what each layer costs, and all of them."""
     print(f"Python {sys.version.split()[0]}, best of {ROUNDS} x {CALLS} calls, CPU time")
     bare = 0.0
-    for name, policies in CASES.items():
-        cost = asyncio.run(measure(policies))
+    cases: list[tuple[str, Policies | None, Addresses | None]]
+    cases = [(name, policies, None) for name, policies in CASES.items()]
+    cases += [(f"{name}, 3", CASES["all off"], three(name)) for name in get_args(Algorithm)]
+    for name, policies, addresses in cases:
+        cost = asyncio.run(measure(policies, addresses))
         bare = bare or cost
-        print(f"{name:12} {cost:6.2f} us   {cost - bare:+6.2f} us over bare")
+        print(f"{name:16} {cost:6.2f} us   {cost - bare:+6.2f} us over bare")
 
 
 if __name__ == "__main__":
