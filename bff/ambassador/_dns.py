@@ -4,15 +4,16 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.resolver
+from dns.rdata import Rdata
 
 from bff.ambassador._refresher import Found, NotResolved
 
@@ -129,7 +130,7 @@ async def _ask(resolver: dns.asyncresolver.Resolver, name: dns.name.Name, kind: 
         raise NotResolved(f"{name}: {error}") from error
     except OSError as error:
         raise NotResolved(f"{name}: no nameserver can be reached: {error}") from error
-    records = answer.rrset or ()
+    records = cast("Iterable[Rdata]", answer.rrset or ())  # dnspython says of a set not what is in it
     return Found(tuple(record.to_text() for record in records), float(answer.chaining_result.minimum_ttl))
 
 
