@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from bff.ambassador._core import Context, Request, Response, Send
@@ -76,7 +76,7 @@ class Race:
             return True
         if not self._hedger.grants(latest.context):
             return False
-        context = replace(latest.context, watch=None)
+        context = latest.context.twin()
         before = context.attempts
         self._hedger.started(context, now - latest.start)
         hedge = _Hedge(asyncio.get_running_loop().create_task(_sent(send, request, context)), now, context, before)

@@ -1,6 +1,7 @@
 """The layers together: their order, what each does to the others, and what they cost."""
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
