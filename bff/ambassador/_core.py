@@ -106,7 +106,7 @@ class Context:
         """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""
         if not isinstance(self.tried, list):
             self.tried = [] if self.tried is None else [self.tried]
-        return replace(self)
+        return replace(self, watch=None)
 
 
 Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]

@@ -3,15 +3,17 @@
 import asyncio
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.resolver
+from dns.rdata import Rdata
 
 from bff.ambassador._refresher import Found, NotResolved
 
@@ -109,7 +111,10 @@ async def _ask_both(resolver: dns.asyncresolver.Resolver, name: dns.name.Name) -
     )
     found = [answer for answer in answers if isinstance(answer, Found) and answer.addresses]
     if found:
-        return Found(tuple(address for answer in found for address in answer.addresses), min(a.ttl for a in found))
+        addresses = [address for answer in found for address in answer.addresses]
+        # As AI_ADDRCONFIG has it: to a machine without IPv6 such addresses are none, unless there are no others.
+        usable = [address for address in addresses if _has_route(address)]
+        return Found(tuple(usable or addresses), min(answer.ttl for answer in found))
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer
@@ -125,8 +130,19 @@ async def _ask(resolver: dns.asyncresolver.Resolver, name: dns.name.Name, kind: 
         raise NotResolved(f"{name}: {error}") from error
     except OSError as error:
         raise NotResolved(f"{name}: no nameserver can be reached: {error}") from error
-    records = answer.rrset or ()
+    records = cast("Iterable[Rdata]", answer.rrset or ())  # dnspython says of a set not what is in it
     return Found(tuple(record.to_text() for record in records), float(answer.chaining_result.minimum_ttl))
+
+
+def _has_route(address: str) -> bool:
+    """Say whether packets for an address have a way to go; none is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))
+    except OSError:
+        return False
+    return True
 
 
 def _literal(name: str) -> tuple[str, ...]:

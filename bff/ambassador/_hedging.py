@@ -19,7 +19,8 @@ def hedging(hedger: Hedger) -> Layer:
     Send what may be sent twice once more when it is late; until it is, there is no task.
 
     The first answer that the hedger accepts wins. Where every try fails, the call ends as its first one did. No try
-    outlives the call, however it ends. A streamed call is not hedged.
+    outlives the call, however it ends. Of streamed answers the head decides; the bodies
+    of those that lost are closed.
     """
 
     def layer(send: Send) -> Send:
@@ -43,7 +44,7 @@ class _Hedging:
         """Choose how to send; no coroutine of its own, whoever awaits the result awaits what it chose."""
         if self._budget is not None:
             self._budget.deposit()
-        if context.is_retry or context.is_streamed or not is_repeatable(request):
+        if context.is_retry or not is_repeatable(request):
             return self.inner(request, context)
         delay = self.hedger.delay
         return self._learned(request, context) if delay is None else self._hedged(request, context, delay)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from bff.ambassador._core import Context, Request, Response, Send
@@ -76,7 +76,8 @@ class Race:
             return True
         if not self._hedger.grants(latest.context):
             return False
-        context = replace(latest.context, watch=None, is_hedge=True)
+        context = latest.context.twin()
+        context.is_hedge = True
         before = context.attempts
         self._hedger.started(context, now - latest.start)
         hedge = _Hedge(asyncio.get_running_loop().create_task(_sent(send, request, context)), now, context, before)
@@ -90,16 +91,21 @@ class Race:
 
         Where the first try failed and nobody is ending the call, the hedges are waited for.
         """
+        winner: _Hedge | None = None
         try:
             winner = await self._winner_after(outcome)
+        except BaseException:
+            await _left(outcome)
+            raise
         finally:
             self._is_over = True
             # A hedge begins only once the try before it has been sent: their numbers have no gaps.
             context = self._first.context
             context.attempts = max([context.attempts, *(hedge.context.attempts for hedge in self._hedges)])
-            await _cancelled([hedge.task for hedge in self._hedges])
+            await _cancelled([hedge.task for hedge in self._hedges], winner.task if winner else None)
         if winner is None:
             return None
+        await _left(outcome)
         self._hedger.won(winner.context)
         return winner.task.result()
 
@@ -145,8 +151,17 @@ async def _sent(send: Send, request: Request, context: Context) -> Response:
     return await send(request, context)
 
 
-async def _cancelled(tasks: "Sequence[asyncio.Task[Response]]") -> None:
-    """Cancel tasks and wait until they have ended; a cancellation of our own goes on once they have."""
+async def _left(outcome: Response | BaseException) -> None:
+    if isinstance(outcome, Response) and outcome.stream is not None:
+        await outcome.stream.aclose()
+
+
+async def _cancelled(tasks: "Sequence[asyncio.Task[Response]]", winner: "asyncio.Task[Response] | None") -> None:
+    """
+    Cancel tasks and wait until they have ended; a cancellation of our own goes on once they have.
+
+    Answers that came nevertheless are closed, all but the winner's.
+    """
     for task in tasks:
         task.cancel()
     interruption: asyncio.CancelledError | None = None
@@ -156,9 +171,11 @@ async def _cancelled(tasks: "Sequence[asyncio.Task[Response]]") -> None:
                 await asyncio.wait(pending)
             except asyncio.CancelledError as error:
                 interruption = error
+        kept = winner if interruption is None else None
         for task in tasks:
-            if not task.cancelled():
-                task.exception()  # asked for, so that nobody is told that it never was
+            # The exception is asked for, so that nobody is told that it never was.
+            if not task.cancelled() and task.exception() is None and task is not kept:
+                await _left(task.result())
         if interruption is not None:
             raise interruption
     finally:

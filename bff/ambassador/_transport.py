@@ -9,6 +9,7 @@ import httpx
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._httpx import content_of, from_httpx
 from bff.ambassador._library import HTTPX, Library
+from bff.ambassador._message import ENTITY
 from bff.ambassador._onion import Onion, build_onion
 from bff.ambassador._parts import OnionStatistics
 from bff.ambassador._policies import Policies, PolicyOptions
@@ -29,6 +30,7 @@ from bff.events import Emitter, Observer
 
 __all__ = ["AmbassadorTransport", "IncomingBody", "LayeredTransport"]
 
+_READS: Final = frozenset({"GET", "HEAD"})
 _UNSAID: Final = 5.0  # httpx's default timeout
 
 # The library's word for each of ours; the first that fits counts, and ours is its `__cause__`.
@@ -87,9 +89,11 @@ class LayeredTransport:
     async def _head(self, request: httpx.Request) -> tuple[Response, "IncomingBody"]:
         """Send one request through the layers; return the head of the answer, and its body to come."""
         _check_loop()
-        message = await self._message(request)
+        # Who shares an answer waits for all of it.
+        is_streamed = self._policies.coalescing is None or request.method not in _READS
+        message = await self._message(request, is_streamed=is_streamed)
         patience = _patience(request)
-        context = Context(request.url.netloc.decode("ascii"), is_streamed=True)
+        context = Context(request.url.netloc.decode("ascii"), is_streamed=is_streamed)
         if patience is not None:
             context.deadline = asyncio.get_running_loop().time() + patience
         try:
@@ -101,11 +105,11 @@ class LayeredTransport:
         stream = Stream(Whole(response.content)) if response.stream is None else response.stream
         return response, IncomingBody(stream, request, context, patience, self._library)
 
-    async def _message(self, request: httpx.Request) -> Request:
-        """Return a request of the library's as ours; a transport of its own gets to see the very same."""
+    async def _message(self, request: httpx.Request, *, is_streamed: bool) -> Request:
+        """Return a request of the library's as ours; a transport of its own gets to see the very same, if streamed."""
         content = await content_of(request, self._library)
         message = from_httpx(request, content)
-        if self._is_theirs:
+        if self._is_theirs and is_streamed:
             message.headers = request.headers.multi_items()
             message.original = request
         elif request.url.scheme not in {"http", "https"}:
@@ -176,7 +180,8 @@ class AmbassadorTransport(LayeredTransport, httpx.AsyncBaseTransport):
     speak through it uses the default wire; a `transport` of httpx gets requests as they are, its answers and errors
     come back as they are. A read timeout given to httpx is the caller's deadline for the head of an answer, and for
     each part of its body: it can only shorten a call. (5 seconds, which httpx says where nobody said anything, is
-    none.) It needs asyncio, and raises `RuntimeError` under trio.
+    none.) With `coalescing`, reads are buffered, 10 MB at the most. It needs asyncio, and raises `RuntimeError` under
+    trio.
     """
 
     _library = HTTPX
@@ -190,7 +195,10 @@ class AmbassadorTransport(LayeredTransport, httpx.AsyncBaseTransport):
 
 
 def raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
-    """Return the headers line by line, as they came."""
+    """Return the headers line by line, as they came; a whole body is decoded, and none says otherwise."""
+    if response.stream is None:
+        items: list[tuple[str, str]] = [*getattr(response.headers, "multi_items", response.headers.items)()]
+        return [(name.encode(), value.encode()) for name, value in items if name.lower() not in ENTITY]
     raw: list[tuple[bytes, bytes]] | None = getattr(response.headers, "raw", None)
     if raw is not None:
         return raw

@@ -11,6 +11,7 @@ import pytest
 
 from bff import DeclarationError, LoadBalancing, Timeout, Upstream, UpstreamUnreachable, call
 from bff.ambassador import Ambassador, Resolver
+from bff.ambassador._dns import _has_route
 from bff.ambassador._refresher import Found, NotResolved
 from bff.events import AddressesChanged, Event, ResolutionFailed
 from tests.support.dnsmasq import Dnsmasq, needs_dnsmasq
@@ -231,6 +232,34 @@ def test_a_lookup_says_for_how_long_it_holds(tmp_path: Path) -> None:
             assert Found(("127.0.0.1", "::1"), 77.0) == await resolver(dns)("a.test")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("unrouted", "expected"),
+    [
+        ("fd00::", ("127.0.0.1", "::1")),
+        ("fd00:: ::1", ("127.0.0.1",)),
+        ("127.0.0.1 fd00:: ::1", ("127.0.0.1", "::1", "fd00::1")),
+    ],
+)
+def test_addresses_that_nothing_leads_to_are_left_out_unless_there_are_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unrouted: str, expected: tuple[str, ...]
+) -> None:
+    def has_route(address: str) -> bool:
+        return not address.startswith(tuple(unrouted.split()))
+
+    monkeypatch.setattr("bff.ambassador._dns._has_route", has_route)
+
+    async def main() -> None:
+        async with Dnsmasq(tmp_path, {"a.test": ["127.0.0.1", "::1", "fd00::1"]}) as dns:
+            assert set(expected) == set((await resolver(dns)("a.test")).addresses)
+
+    asyncio.run(main())
+
+
+def test_loopback_has_a_route_and_what_cannot_be_connected_to_has_none() -> None:
+    assert _has_route("127.0.0.1")
+    assert not _has_route("255.255.255.255")  # of a broadcast, which nobody connects to
 
 
 def test_search_domains_and_nameservers_come_from_the_systems_file(tmp_path: Path) -> None:

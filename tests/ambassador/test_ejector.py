@@ -212,30 +212,39 @@ class Naive:
     outcomes: list[int | None] = field(default_factory=list[int | None])
     until: float = -inf
 
-    def row(self, *, breaks: Callable[[int | None], bool], counts: Callable[[int | None], bool]) -> int:
+    def row(self, breaks: Callable[[int | None], bool], *, of: Callable[[int | None], bool]) -> int:
         """Count back from the latest outcome to one that breaks the row."""
         count = 0
         for outcome in reversed(self.outcomes):
             if breaks(outcome):
                 break
-            count += counts(outcome)
+            count += of(outcome)
         return count
 
     def cause(self) -> str | None:
-        rows = (
-            ("gateway", lambda o: o is not None and o not in (502, 503, 504), lambda o: o is not None, 3),
-            ("5xx", lambda o: o == WELL, lambda o: o is not None, 4),
-            ("local", lambda o: o is not None, lambda o: o is None, 2),
-        )
-        latest = self.outcomes[-1]
-        return next(
-            (
-                name
-                for name, breaks, counts, limit in rows
-                if self.row(breaks=breaks, counts=counts) >= limit and latest != WELL
-            ),
-            None,
-        )
+        if self.outcomes[-1] == WELL:
+            return None
+        if self.row(is_not_a_gateways, of=is_answer) >= 3:
+            return "gateway"
+        if self.row(is_well, of=is_answer) >= 4:
+            return "5xx"
+        return "local" if self.row(is_answer, of=is_no_answer) >= 2 else None
+
+
+def is_well(outcome: int | None) -> bool:
+    return outcome == WELL
+
+
+def is_answer(outcome: int | None) -> bool:
+    return outcome is not None
+
+
+def is_no_answer(outcome: int | None) -> bool:
+    return outcome is None
+
+
+def is_not_a_gateways(outcome: int | None) -> bool:
+    return outcome is not None and outcome not in {502, 503, 504}
 
 
 events = st.lists(

@@ -1,6 +1,7 @@
 """The layers together: their order, what each does to the others, and what they cost."""
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,11 @@ from bff import (
     CircuitOpen,
     Coalescing,
     DeadlineExceeded,
+    FaultInjection,
+    Hedging,
+    LoadBalancing,
     Overloaded,
+    RateLimit,
     Retry,
     RetryBudget,
     Timeout,
@@ -21,6 +26,8 @@ from bff import (
     UpstreamUnreachable,
 )
 from bff.ambassador import Context, Onion, Policies, Request, Response, build_onion
+from bff.ambassador._addresses import Addresses
+from bff.ambassador._cluster import Cluster
 from bff.events import (
     AttemptFailed,
     AttemptFinished,
@@ -36,7 +43,15 @@ from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
 OFF = Policies(timeout=None, retry=None, breaker=None, bulkhead=None)
+EVERYTHING = Policies(
+    coalescing=Coalescing(), hedging=Hedging(1.0), rate_limit=RateLimit(1e6), fault=FaultInjection(1.0)
+)
 GET = Request("GET", "http://test", "/")
+
+
+def two_addresses() -> Addresses:
+    policy = LoadBalancing()
+    return Addresses(Cluster("test", ["http://a", "http://b"], balancing=policy, outliers=None, random=random.random))
 
 
 def onion_of(wire: ScriptedWire, policies: Policies, observers: tuple[Callable[[Event], None], ...] = ()) -> Onion:
@@ -65,6 +80,12 @@ def test_the_layers_stand_in_this_order_and_one_that_is_off_is_not_there() -> No
     assert ("deadline", "retry", "breaker", "bulkhead", "per-try timeout", "wire") == build_onion(
         Policies(), send=send, name="test"
     ).layers
+    assert (
+        "deadline", "coalesce", "retry", "hedge", "breaker", "bulkhead", "rate limit", "balance", "per-try timeout",
+        "fault", "wire",
+    ) == build_onion(
+        EVERYTHING, send=send, name="test", emitter=Emitter([print]), addresses=two_addresses()
+    ).layers  # fmt: skip
     assert ("deadline", "wire") == build_onion(OFF, send=send, name="test").layers
     assert ("deadline", "breaker", "wire") == build_onion(
         replace(OFF, breaker=CircuitBreaker()), send=send, name="test"
@@ -303,12 +324,13 @@ def test_another_timeout_shares_breaker_slots_and_budget() -> None:
     run(main())
 
 
-def test_the_success_path_makes_no_task_and_takes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("policies", [Policies(), EVERYTHING])
+def test_the_success_path_makes_no_task_and_takes_no_lock(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async def at_once(_request: Request, _context: Context) -> Response:
             return Response(200, {}, b"")
 
-        onion = build_onion(Policies(coalescing=Coalescing()), send=at_once, name="test")
+        onion = build_onion(policies, send=at_once, name="test", addresses=two_addresses())
 
         def never(*_: object, **__: object) -> None:
             raise AssertionError("on the success path")

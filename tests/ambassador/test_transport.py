@@ -1,6 +1,7 @@
 """The layers as an httpx transport: any httpx code, made resilient."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,12 @@ from bff import (
     Bulkhead,
     CircuitBreaker,
     CircuitOpen,
+    Coalescing,
     ContractViolation,
     DeadlineExceeded,
     Overloaded,
+    RateLimit,
+    RateLimited,
     Retry,
     Timeout,
     UpstreamTimeout,
@@ -134,6 +138,17 @@ def test_what_we_refuse_is_a_transport_error_too() -> None:
     run(main())
 
 
+def test_a_rate_limit_that_is_used_up_is_a_pool_timeout_too() -> None:
+    async def main() -> None:
+        async with client_of(script(200)[1], rate_limit=RateLimit(1.0)) as client:
+            await client.get("http://x/")
+            with pytest.raises(httpx.PoolTimeout) as caught:
+                await client.get("http://x/")
+            assert isinstance(caught.value.__cause__, RateLimited)
+
+    run(main())
+
+
 def test_a_full_bulkhead_is_a_pool_timeout() -> None:
     async def main() -> None:
         async with client_of(hang, bulkhead=Bulkhead(1)) as client:
@@ -193,3 +208,23 @@ def test_on_real_sockets_it_uses_the_default_wire_and_leaves_nothing_behind() ->
             await server.until(lambda: server.open == 0)
 
     asyncio.run(main())
+
+
+def test_equal_reads_of_a_client_share_an_answer_where_that_is_asked_for() -> None:
+    """And it is decoded once: what says how it was coded does not come along."""
+    served = 0
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        nonlocal served
+        served += 1
+        await asyncio.sleep(1)
+        return httpx.Response(200, headers={"content-encoding": "gzip", "x-one": "1"}, content=gzip.compress(b"shared"))
+
+    async def main() -> list[tuple[bytes, str | None]]:
+        transport = AmbassadorTransport(httpx.MockTransport(slow), coalescing=Coalescing())
+        async with httpx.AsyncClient(transport=transport) as client:
+            answers = await asyncio.gather(*(client.get("http://test/") for _ in range(5)))
+            return [(answer.content, answer.headers.get("content-encoding")) for answer in answers]
+
+    assert [(b"shared", None)] * 5 == run(main())
+    assert 1 == served

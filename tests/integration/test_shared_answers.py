@@ -17,7 +17,8 @@ from tests.support.flights import under_way
 
 PATIENCE = 20.0
 CLIENTS = 50
-ALIKE: Sequence[Mapping[str, str]] = ({},) * 10
+NOTHING: Mapping[str, str] = {}
+ALIKE = (NOTHING,) * 10
 
 
 class Product(BaseModel):

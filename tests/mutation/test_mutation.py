@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.mutation.__main__ import ACCEPTED, CORES, ROOT, Report, accepted_in, problems_of
+from tests.mutation.__main__ import ACCEPTED, CORES, PACKAGE, ROOT, TESTS, Report, accepted_in, problems_of
 from tests.mutation.mutants import Key, mutants_of
 from tests.mutation.trial import Verdict, verdict_of
 
@@ -129,6 +129,13 @@ def test_a_survivor_needs_a_reason_and_a_reason_a_survivor() -> None:
     assert ["not accepted: _m.py:7 f [constant]\n    - x = 1\n    + x = 2"] == problems_of([survived], [])
     assert ["accepted, but no survivor: _m.py f [constant]\n    - x = 1\n    + x = 2"] == problems_of([killed], [key])
     assert [] == problems_of([survived], [key]) == problems_of([killed], [])
+
+
+def test_every_core_and_its_tests_are_there() -> None:
+    """Who moves or renames one tells the runner; `make mutants` alone would notice, and late."""
+    paths = [ROOT / PACKAGE.replace(".", "/") / f"{core}.py" for core in CORES]
+    paths += [ROOT / TESTS / file for files in CORES.values() for file in files]
+    assert [] == [path.name for path in paths if not path.is_file()]
 
 
 def test_every_accepted_survivor_is_of_a_core_and_has_a_reason() -> None:
