@@ -193,6 +193,8 @@ def test_no_answer_and_no_failure_gives_a_secret_away(wire: Literal["aiohttp", "
         async with FaultServer() as server, ambassador_to(server.origin, evidence, wire=wire) as it:
             for path in PATHS:
                 await asked_all_over(it, f"/{path}", evidence)
+            await evidence.of(it.get(f"/ok/http://{USER}@elsewhere/"))
+            await evidence.of(it.get(f"/ok/../http://{USER}@elsewhere/"))
             assert all(WORD in request.header("authorization")[0] for request in server.requests)
 
     asyncio.run(main())
