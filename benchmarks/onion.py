@@ -85,12 +85,18 @@ async def measure(case: Case, *, rounds: int) -> float:
     if case.policies is not None:
         send = build_onion(case.policies, send=null_wire, name="null", addresses=case.addresses).send
     request = Request("GET", "http://localhost", "/products/7", HEADERS)
+    # Without an onion there is no need for a context: what it costs to make one is a cost of the layers.
+    context = Context("null")
     best = float("inf")
     for _ in range(rounds):
         start = time.process_time()
         for _ in range(CALLS // A_TURN):
-            for _ in range(A_TURN):
-                await send(request, Context("null"))
+            if case.policies is None:
+                for _ in range(A_TURN):
+                    await send(request, context)
+            else:
+                for _ in range(A_TURN):
+                    await send(request, Context("null"))
             await asyncio.sleep(0)
         best = min(best, time.process_time() - start)
     return best / CALLS * 1e6

@@ -1,6 +1,5 @@
 """Tell the upstream of every try which one it is, and how long it is waited for."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Final
 
@@ -33,7 +32,7 @@ def announcing(header: str | None) -> Layer:
             headers = [*request.headers, (ATTEMPT_HEADER, str(context.attempts))]
             alarm = context.watch or context.limit
             if alarm is not None:
-                left = alarm.when - asyncio.get_running_loop().time() - HOP
+                left = alarm.when - context.loop.time() - HOP
                 headers.append((name, str(max(round(left * 1000), 1))))
             told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
             if request.original is not None:

@@ -1,6 +1,7 @@
 """End a try that hangs, in a timeout of its own: the breaker has to see a failure and not a cancellation."""
 
 import asyncio
+from math import inf
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._deadline import out_of_time
@@ -23,7 +24,7 @@ def timing(per_try: float | None, *, is_lasting: bool = True) -> Layer:
             alarm = None
             if alarms is not None:
                 # Not where the call's own alarm rings earlier.
-                alarm = alarms.set() if context.limit is None else alarms.set(context.limit.when)
+                alarm = alarms.set(context.loop, inf if context.limit is None else context.limit.when)
             context.watch = alarm
             try:
                 return await send(request, context)

@@ -11,7 +11,7 @@ from bff.errors import CircuitOpen, UpstreamError
 __all__ = ["breaking"]
 
 
-def breaking(breaker: Breaker, *, clock: Callable[[], float], slow_call: float | None) -> Layer:
+def breaking(breaker: Breaker, *, slow_call: float | None) -> Layer:
     """
     Refuse tries with `CircuitOpen` while the upstream is known to be down.
 
@@ -24,7 +24,7 @@ def breaking(breaker: Breaker, *, clock: Callable[[], float], slow_call: float |
     def layer(send: Send) -> Send:
         async def guarded(request: Request, context: Context) -> Response:
             # While it is closed, time matters only at the end, unless slow calls count.
-            start = clock() if is_timed or breaker.state != "closed" else 0.0
+            start = context.loop.time() if is_timed or breaker.state != "closed" else 0.0
             permit = breaker.admit(start)
             if permit is None:
                 raise CircuitOpen(
@@ -44,12 +44,12 @@ def breaking(breaker: Breaker, *, clock: Callable[[], float], slow_call: float |
                 ok = False
                 raise
             finally:
-                now = clock()
+                now = context.loop.time()
                 is_slow = is_timed and now - start > allowed
                 if stream is None:
                     breaker.record(permit, ok=ok, slow=is_slow, now=now)
                 else:
-                    stream.on_end(_recording(breaker, permit, ok=ok, slow=is_slow, clock=clock))
+                    stream.on_end(_recording(breaker, permit, ok=ok, slow=is_slow, clock=context.loop.time))
 
         return guarded
 

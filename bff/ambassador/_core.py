@@ -1,5 +1,6 @@
 """The one verb for the network: a `Request` and its `Context` go in, a `Response` comes out or an error is raised."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,7 +80,7 @@ class Context:
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply. `is_streamed` asks
     for an answer as soon as its head is there. `after_write` says that the caller has written something, and wants no
-    answer to what was asked before.
+    answer to what was asked before. `loop` is the running one, which the layers ask for the time.
     The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
     events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
     `watch` the one of the current try, `tried` the address that has been tried or a list of
@@ -97,6 +98,9 @@ class Context:
     is_hedge: bool = field(default=False, kw_only=True)
     call: int = field(default=0, kw_only=True)
     attempts: int = field(default=0, kw_only=True)
+    loop: asyncio.AbstractEventLoop = field(
+        default_factory=asyncio.get_running_loop, kw_only=True, repr=False, compare=False
+    )
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     tried: "Member | list[Member] | None" = field(default=None, kw_only=True, repr=False, compare=False)

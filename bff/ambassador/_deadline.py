@@ -32,11 +32,11 @@ def deadline(total: float | None, *, is_lasting: bool = True) -> Layer:
             if context.deadline is None:
                 if alarms is None:
                     return _held(await send(request, context), context, None)
-                alarm = alarms.set()
+                alarm = alarms.set(context.loop)
             elif alarms is not None:
-                alarm = alarms.set(context.deadline)
+                alarm = alarms.set(context.loop, context.deadline)
             context.limit = alarm = alarm or _callers(context)
-            end = asyncio.get_running_loop().time() + total if context.is_streamed and total is not None else None
+            end = context.loop.time() + total if context.is_streamed and total is not None else None
             try:
                 response = await send(request, context)
             except asyncio.CancelledError as error:
@@ -56,7 +56,7 @@ def deadline(total: float | None, *, is_lasting: bool = True) -> Layer:
 
 def _callers(context: Context) -> Alarm:
     """Return an alarm for the caller's own deadline; raises `DeadlineExceeded` where it has passed."""
-    loop, when = asyncio.get_running_loop(), context.deadline
+    loop, when = context.loop, context.deadline
     assert when is not None
     if when <= loop.time():
         what = "the caller's deadline had passed"

@@ -176,5 +176,4 @@ def _is_open(turn: asyncio.Future[Told]) -> bool:
 
 def _is_lost(flight: Flight) -> bool:
     """Say whether a flight will never land, for its loop has ended under it."""
-    limit = flight.context.limit
-    return limit is not None and not limit.is_on(asyncio.get_running_loop())
+    return flight.context.loop is not asyncio.get_running_loop()

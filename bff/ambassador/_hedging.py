@@ -50,14 +50,14 @@ class _Hedging:
         return self._learned(request, context) if delay is None else self._hedged(request, context, delay)
 
     async def _learned(self, request: Request, context: Context) -> Response:
-        loop = asyncio.get_running_loop()
+        loop = context.loop
         start = loop.time()
         response = await self.inner(request, context)
         self.hedger.observe(response, loop.time() - start)
         return response
 
     async def _hedged(self, request: Request, context: Context, delay: float) -> Response:
-        loop = asyncio.get_running_loop()
+        loop = context.loop
         lateness = self._lateness
         if lateness is None or lateness.loop is not loop:
             lateness = self._lateness = Lateness(loop)

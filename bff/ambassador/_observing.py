@@ -1,7 +1,6 @@
 """Say of every request on the wire that it goes out and what became of it, and let observers send headers along."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +16,7 @@ def is_observed(emitter: Emitter) -> bool:
     return emitter.asks_for_headers or emitter.wants(AttemptStarted, AttemptFinished)
 
 
-def observing(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
+def observing(emitter: Emitter) -> Layer:
     """
     Emit `AttemptStarted` and `AttemptFinished` around every try.
 
@@ -31,28 +30,30 @@ def observing(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
             emitter.emit(started)
             if asks:
                 request = _with_headers(request, emitter.headers_for(started))
-            start = clock()
+            start = context.loop.time()
             try:
                 response = await send(request, context)
             except BaseException as error:
-                end(started, None, start, error)
+                end(started, context, None, start, error)
                 raise
             if response.stream is None:
-                end(started, response.status, start, None)
+                end(started, context, response.status, start, None)
             else:
-                response.stream.on_end(partial(end, started, response.status, start))
+                response.stream.on_end(partial(end, started, context, response.status, start))
             return response
 
         return observed
 
-    def end(started: AttemptStarted, status: int | None, start: float, error: BaseException | None) -> None:
+    def end(
+        started: AttemptStarted, context: Context, status: int | None, start: float, error: BaseException | None
+    ) -> None:
         """Take the end of a try, or of its streamed body: leaving that is an end as good as any."""
         cause = ""
         if isinstance(error, Exception):
             status, cause = None, str(getattr(error, "cause", "error"))
         elif status is None or isinstance(error, asyncio.CancelledError):
             status, cause = None, "cancelled"
-        emitter.emit(_finished(started, status, cause, clock() - start))
+        emitter.emit(_finished(started, status, cause, context.loop.time() - start))
 
     return layer
 

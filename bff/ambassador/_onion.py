@@ -114,7 +114,7 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is
     send = parts.send
     for _, layer in reversed(onion):
         send = layer(send)
-    send = reporting(parts.emitter, clock=parts.clock)(send)
+    send = reporting(parts.emitter)(send)
     inmost = (*(("fault",) if policies.fault else ()), "wire", *(("mesh",) if policies.managed_by_mesh else ()))
     return Onion(policies, parts, send, layers=(*(name for name, _ in onion if name), *inmost), close=close)
 
@@ -143,23 +143,23 @@ def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iter
 
 def _around_tries(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iterator[tuple[str, Layer]]:
     """Yield what happens once for every try."""
-    timeout, clock = policies.timeout, parts.clock
+    timeout = policies.timeout
     if parts.emitter.wants(AttemptRejected):
         yield "", reporting_refusals(parts.emitter)
     if parts.breaker and policies.breaker:
-        yield "breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)
+        yield "breaker", breaking(parts.breaker, slow_call=policies.breaker.slow_call)
     if parts.slots:
         yield "bulkhead", limiting(parts.slots)
     if parts.rate:
-        yield "rate limit", rating(parts.rate, clock=clock)
+        yield "rate limit", rating(parts.rate)
     if parts.addresses:
         # A failure is worth at least the time that a try may take: one that fails at once must not look quick.
         penalty = (timeout or _PATIENT).attempt or (timeout or _PATIENT).total
         if parts.addresses.refresher:
             yield "resolve", resolving(parts.addresses.refresher)
-        yield "balance", balancing(parts.addresses.cluster, clock=clock, penalty=penalty)
+        yield "balance", balancing(parts.addresses.cluster, penalty=penalty)
     if is_observed(parts.emitter):
-        yield "", observing(parts.emitter, clock=clock)
+        yield "", observing(parts.emitter)
     if timeout:
         yield "per-try timeout", timing(timeout.attempt, is_lasting=is_lasting)
 

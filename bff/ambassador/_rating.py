@@ -1,6 +1,6 @@
 """Keep tries within the rate that is declared for an upstream."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._rate import Rate
@@ -9,13 +9,13 @@ from bff.errors import RateLimited
 __all__ = ["rating"]
 
 
-def rating(rate: Rate, *, clock: Callable[[], float]) -> Layer:
+def rating(rate: Rate) -> Layer:
     """Refuse a try that comes too early with `RateLimited`, and say when it would not."""
 
     def layer(send: Send) -> Send:
         # No coroutine of its own, and nothing to give back: whoever is let through has used its token.
         def rated(request: Request, context: Context) -> Awaitable[Response]:
-            early = rate.take(clock())
+            early = rate.take(context.loop.time())
             if early is None:
                 return send(request, context)
             raise RateLimited(

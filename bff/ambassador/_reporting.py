@@ -1,7 +1,6 @@
 """Say of every call how it began and ended, and of every try that was refused why, to whoever subscribed."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Final
@@ -16,7 +15,7 @@ _SERVER_ERRORS: Final = 500  # and above
 _numbers: Final = count(1)
 
 
-def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
+def reporting(emitter: Emitter) -> Layer:
     """
     Emit how each call began and ended, give it its number, and write the number of tries into errors.
 
@@ -28,7 +27,7 @@ def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
     def layer(send: Send) -> Send:
         async def reported(request: Request, context: Context) -> Response:
             context.call = next(_numbers)
-            start = clock()
+            start = context.loop.time()
             if tells_start:
                 emitter.emit(_started(request, context))
             try:
@@ -39,14 +38,14 @@ def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
             if response.stream is not None:
                 response.stream.on_end(partial(end, context, response.status, start))
             elif tells_success or response.status >= _SERVER_ERRORS:
-                emitter.emit(_answered(context, response.status, clock() - start))
+                emitter.emit(_answered(context, response.status, context.loop.time() - start))
             return response
 
         return reported
 
     def end(context: Context, status: int | None, start: float, error: BaseException | None) -> None:
         _count(context, error)
-        emitter.emit(_ended(context, status, clock() - start, error))
+        emitter.emit(_ended(context, status, context.loop.time() - start, error))
 
     return layer if emitter.has_observers else _counting
 

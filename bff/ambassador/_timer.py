@@ -44,10 +44,6 @@ class Alarm:
         else:
             queue[self] = None
 
-    def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Say whether it rings on this loop."""
-        return self._loop is loop
-
     def ring(self) -> None:
         """Cancel the task, unless it is held."""
         if self._held_at is None:
@@ -108,9 +104,8 @@ class Alarms:
         self._timer: asyncio.TimerHandle | None = None
         self._queue: dict[Alarm, None] = {}  # a set that keeps its order
 
-    def set(self, before: float = inf) -> Alarm | None:
+    def set(self, loop: asyncio.AbstractEventLoop, before: float = inf) -> Alarm | None:
         """Return an alarm for the current task, or `None` where it would ring after the time that is given."""
-        loop = asyncio.get_running_loop()
         when = loop.time() + self.duration
         if when > before:
             return None

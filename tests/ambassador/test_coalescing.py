@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -635,11 +635,12 @@ def test_a_failure_that_is_shared_leaves_nothing_for_the_collector_and_no_except
 def test_a_flight_whose_loop_ended_under_it_keeps_nobody_waiting() -> None:
     wire = ScriptedWire(delay=FOR_EVER)
     onion = onion_of(wire, replace(BARE, timeout=Timeout(total=5.0)))
-    calls = [onion.send(GET, Context("test")).__await__() for _ in range(2)]
+    calls: list[Generator[object, None, Response]] = []
 
     async def begin() -> None:
-        for each in calls:
-            each.send(None)
+        for _ in range(2):
+            calls.append(onion.send(GET, Context("test")).__await__())
+            calls[-1].send(None)
 
     async def again() -> int:
         wire.delay = 0.0

@@ -88,7 +88,7 @@ def ends(blocks: list[Block], duration: float, *, is_shared: bool) -> list[tuple
 
         async def guarded(block: Block) -> tuple[bool, float]:
             await asyncio.sleep(block.begins)
-            alarm = alarms.set() if is_shared else Alarm(loop, loop.time() + duration)
+            alarm = alarms.set(asyncio.get_running_loop()) if is_shared else Alarm(loop, loop.time() + duration)
             assert alarm is not None
             if block.held:
                 alarm.hold()
@@ -116,10 +116,10 @@ def test_one_timer_serves_all_alarms_and_a_stopped_one_is_forgotten() -> None:
         loop = asyncio.get_running_loop()
         alarms = Alarms(5.0)
         before = len(loop._scheduled)  # type: ignore[attr-defined]
-        first = alarms.set()
+        first = alarms.set(asyncio.get_running_loop())
         assert first is not None
         for _ in range(1000):
-            alarm = alarms.set()
+            alarm = alarms.set(asyncio.get_running_loop())
             assert alarm is not None
             alarm.stop()
         return len(loop._scheduled) - before, len(alarms._queue)  # type: ignore[attr-defined]
@@ -132,9 +132,9 @@ def test_alarms_that_end_in_the_order_in_which_they_began_do_not_pile_up() -> No
 
     async def main() -> int:
         alarms = Alarms(5.0)
-        running = [alarms.set()]
+        running = [alarms.set(asyncio.get_running_loop())]
         for _ in range(10_000):
-            running.append(alarms.set())
+            running.append(alarms.set(asyncio.get_running_loop()))
             older = running.pop(0)
             assert older is not None
             older.stop()
@@ -147,7 +147,7 @@ def test_alarms_serve_one_loop_after_another() -> None:
     alarms = Alarms(0.5)
 
     async def main() -> bool:
-        alarm = alarms.set()
+        alarm = alarms.set(asyncio.get_running_loop())
         assert alarm is not None
         try:
             await asyncio.sleep(1.0)

@@ -368,10 +368,14 @@ def test_no_mistake_in_the_environment_gives_a_secret_away(
 
 def test_what_can_be_shown_shows_none_of_it(evidence: Evidence) -> None:
     request = Request("GET", "http://catalog", f"/a?token={WORD}", [("cookie", WORD)], WORD.encode())
+
+    async def context() -> Context:
+        return Context("catalog", "product")
+
     for thing in (
         request,
+        asyncio.run(context()),
         Response(200, {"set-cookie": WORD}, WORD.encode()),
-        Context("catalog", "product"),
         Policies(),
         AiohttpWire(),
         HttpxWire(httpx.MockTransport(lambda _: httpx.Response(200))),
