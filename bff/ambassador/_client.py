@@ -20,6 +20,7 @@ from bff.ambassador._refresher import Lookup
 from bff.ambassador._stream import Upload, UploadFailed
 from bff.ambassador._streamed import StreamedResponse
 from bff.ambassador._wires import Transport, Verify, new_wire
+from bff.errors import BFFError
 from bff.events import Emitter, Observer
 from bff.policy import Timeout
 
@@ -103,11 +104,7 @@ class Ambassador:
         `path` may have a query and is percent-encoded where it needs to be; one with a `..` is refused
         (`UnsafePath`) before anything is sent.
         """
-        request = self._request(method, path, options)
-        try:
-            return await self._onion_for(options).send(request, Context(self.name))
-        except UploadFailed as failed:
-            raise failed.error from None
+        return await self._send(self._request(method, path, options), Context(self.name), options)
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **options: Unpack[Options]) -> AsyncGenerator[StreamedResponse]:
@@ -117,12 +114,8 @@ class Ambassador:
         From then on nothing is repeated. The total timeout holds over the body as well, the one of a try ends with the
         head. The block's end closes the connection where the body has not been read whole.
         """
-        request = self._request(method, path, options)
         context = Context(self.name, is_streamed=True)
-        try:
-            response = await self._onion_for(options).send(request, context)
-        except UploadFailed as failed:
-            raise failed.error from None
+        response = await self._send(self._request(method, path, options), context, options)
         answer = StreamedResponse(response, context, max_body=self._max_body)
         try:
             yield answer
@@ -178,6 +171,15 @@ class Ambassador:
 
     def __repr__(self) -> str:
         return f"<Ambassador to {self._address}: {' > '.join(self._onion.layers)}>"
+
+    async def _send(self, request: Request, context: Context, options: Options) -> Response:
+        try:
+            return await self._onion_for(options).send(request, context)
+        except UploadFailed as failed:
+            raise failed.error from None
+        except BFFError as error:
+            context.count_in(error)
+            raise
 
     def _onion_for(self, options: Options) -> Onion:
         if "timeout" not in options:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bff.ambassador._masking import masked
+from bff.errors import RejectedError, UpstreamError
 
 if TYPE_CHECKING:
     from bff.ambassador._member import Member
@@ -105,6 +106,11 @@ class Context:
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     tried: "Member | list[Member] | None" = field(default=None, kw_only=True, repr=False, compare=False)
     can_move: bool = field(default=False, kw_only=True, repr=False, compare=False)
+
+    def count_in(self, error: BaseException | None) -> None:
+        """Write into an error how many tries there were; whoever makes a context does so, before it goes on."""
+        if isinstance(error, UpstreamError | RejectedError):
+            error.attempts = self.attempts
 
     def twin(self) -> "Context":
         """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""

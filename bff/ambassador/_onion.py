@@ -1,6 +1,5 @@
 """The order of the layers around a wire, in one place."""
 
-import asyncio
 import random as chance
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -99,7 +98,6 @@ def build_onion(
         rate=Rate(rate_limit) if rate_limit else None,
         addresses=addresses,
         emitter=emitter,
-        clock=_loop_time,
         random=random,
     )
     return _assemble(policies, parts, close=close)
@@ -114,7 +112,8 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is
     send = parts.send
     for _, layer in reversed(onion):
         send = layer(send)
-    send = reporting(parts.emitter)(send)
+    if parts.emitter.has_observers:
+        send = reporting(parts.emitter)(send)
     inmost = (*(("fault",) if policies.fault else ()), "wire", *(("mesh",) if policies.managed_by_mesh else ()))
     return Onion(policies, parts, send, layers=(*(name for name, _ in onion if name), *inmost), close=close)
 
@@ -135,7 +134,7 @@ def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iter
             ),
         )
     if retry:
-        retrier = Retrier(retry, budget=parts.budget, clock=parts.clock, random=parts.random, emitter=parts.emitter)
+        retrier = Retrier(retry, budget=parts.budget, random=parts.random, emitter=parts.emitter)
         yield "retry", retrying(retrier)
     if parts.hedger:
         yield "hedge", hedging(parts.hedger)
@@ -191,10 +190,6 @@ def _breaker(
             bridge.tell(after)
 
     return Breaker(policy, random=random, on_change=changed), bridge.close if bridge else _nothing
-
-
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _nothing() -> None:

@@ -1,5 +1,6 @@
 """What the layers of one onion remember between calls, and what can be said of it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,7 +58,6 @@ class Parts:
     rate: Rate | None
     addresses: Addresses | None
     emitter: Emitter
-    clock: Callable[[], float]
     random: Callable[[], float]
 
     def statistics(self) -> OnionStatistics:
@@ -81,7 +81,7 @@ class Parts:
         if self.rate is None:
             return None
         try:
-            now = self.clock()
+            now = asyncio.get_running_loop().time()
         except RuntimeError:  # no loop runs, and with it no clock
             now = self.rate.updated
         return self.rate.tokens(now)

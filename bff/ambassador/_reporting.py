@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
-from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
+from bff.errors import DeadlineExceeded, RejectedError
 from bff.events import AttemptRejected, CallCancelled, CallFailed, CallFinished, CallStarted, Emitter
 
 __all__ = ["reporting", "reporting_refusals"]
@@ -17,7 +17,7 @@ _numbers: Final = count(1)
 
 def reporting(emitter: Emitter) -> Layer:
     """
-    Emit how each call began and ended, give it its number, and write the number of tries into errors.
+    Emit how each call began and ended, and give it its number.
 
     A final 5xx is a failed call, any other status a finished one. A streamed one ends with its body, also where that
     is left early.
@@ -44,26 +44,10 @@ def reporting(emitter: Emitter) -> Layer:
         return reported
 
     def end(context: Context, status: int | None, start: float, error: BaseException | None) -> None:
-        _count(context, error)
+        context.count_in(error)
         emitter.emit(_ended(context, status, context.loop.time() - start, error))
 
-    return layer if emitter.has_observers else _counting
-
-
-def _counting(send: Send) -> Send:
-    """Write the number of tries into errors, and tell nobody."""
-
-    async def counted(request: Request, context: Context) -> Response:
-        try:
-            response = await send(request, context)
-        except Exception as error:
-            _count(context, error)
-            raise
-        if response.stream is not None:
-            response.stream.on_end(partial(_count, context))
-        return response
-
-    return counted
+    return layer
 
 
 def reporting_refusals(emitter: Emitter) -> Layer:
@@ -85,11 +69,6 @@ def reporting_refusals(emitter: Emitter) -> Layer:
         return told
 
     return layer
-
-
-def _count(context: Context, error: BaseException | None) -> None:
-    if isinstance(error, UpstreamError | RejectedError):
-        error.attempts = context.attempts
 
 
 def _ended(

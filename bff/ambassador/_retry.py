@@ -43,14 +43,12 @@ class Retrier:
         policy: Retry,
         *,
         budget: Budget | None,
-        clock: Callable[[], float],
         random: Callable[[], float],
         emitter: Emitter,
     ) -> None:
         self.policy = policy
         self.budget = budget
         self._statuses = frozenset(policy.statuses)
-        self._clock = clock
         self._random = random
         self._emitter = emitter
         self._tells_failed = emitter.wants(AttemptFailed)
@@ -65,7 +63,7 @@ class Retrier:
     def begin(self, send: Send, request: Request, context: Context) -> RetryCallState:
         """Return tenacity's record of a call whose first try has just ended."""
         state = RetryCallState(self._retrying, cast("Callable[..., object]", send), (request, context), {})
-        state.start_time = self._clock()
+        state.start_time = context.loop.time()
         return state
 
     async def pause(self, state: RetryCallState, outcome: Response | Exception) -> float | None:
@@ -144,7 +142,7 @@ class Retrier:
             state.set_exception((type(outcome), outcome, outcome.__traceback__))
         else:
             state.set_result(outcome)
-        state.outcome_timestamp = self._clock()
+        state.outcome_timestamp = cast("Context", state.args[1]).loop.time()
 
     async def _objection(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> str:
         """Return why there is to be no other try, as `AttemptFailed.refused` has it, or nothing."""
@@ -183,7 +181,7 @@ class Retrier:
         # Loops let timers fire a little early: there may seem to be time left, and nothing that would end another try.
         if context.limit.rang:
             return None
-        left = context.limit.when - self._clock()
+        left = context.limit.when - context.loop.time()
         if preferred < left:
             return preferred
         return (least + left) / 2 if least < min(preferred, left) else None

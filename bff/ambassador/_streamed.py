@@ -33,6 +33,7 @@ class StreamedResponse:
         self._codings: Mapping[str, str] = {} if response.stream is None else response.headers
         self._context = context
         self._max_body = max_body
+        self._stream.on_end(context.count_in)
 
     async def aiter_raw(self) -> AsyncGenerator[bytes]:
         """Give the parts as they were sent: no content coding is undone."""

@@ -74,7 +74,7 @@ async def exchange(
         if misfit is not None:
             raise _violated(binding, misfit, response, context, perf_counter() - started)
     except (UpstreamError, RejectedError) as error:
-        error.attempts = context.attempts
+        context.count_in(error)
         raise
     finally:
         if scope is not None:
