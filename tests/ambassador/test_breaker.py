@@ -47,6 +47,15 @@ def test_opens_at_the_failure_rate_and_not_before_enough_calls() -> None:
     assert ("open", False) == (told.breaker.state, told.call(100.1, ok=True))
 
 
+def test_the_failure_rate_itself_is_enough() -> None:
+    told = Told(POLICY)
+    for ok in (True, True, False):
+        told.call(100.0, ok=ok)
+    assert "closed" == told.breaker.state
+    told.fail(1, now=100.0)
+    assert ("open", 0.5) == (told.breaker.state, told.breaker.failure_rate)
+
+
 def test_a_success_opens_nothing_though_it_makes_the_calls_enough() -> None:
     told = Told(POLICY)
     told.fail(3, now=100.0)

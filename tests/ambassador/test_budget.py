@@ -55,7 +55,7 @@ def test_it_is_plain_arithmetic(ratio: float, burst: float, steps: list[str]) ->
         assert tokens == budget.tokens
 
 
-@given(st.floats(0, 1), st.integers(0, 20), st.integers(0, 500))
+@given(st.floats(0, 1), st.integers(0, 20), st.integers(0, 100))
 def test_retries_never_add_more_than_the_ratio_and_the_burst(ratio: float, burst: int, calls: int) -> None:
     """Whoever retries as often as is granted: the load grows by `1 + ratio`, and once by `burst`."""
     budget = Budget(RetryBudget(ratio, burst=burst))

@@ -31,6 +31,17 @@ def test_who_comes_too_early_is_told_when_not_to() -> None:
     assert 0.25 == rate.take(100.25)
 
 
+@pytest.mark.parametrize("behind", [0.0, 0.5, 50.0])
+def test_a_clock_that_is_behind_neither_gives_nor_takes(behind: float) -> None:
+    """Another loop has another clock."""
+    rate = Rate(RateLimit(4.0, 3))
+    assert [None, None, None] == [rate.take(100.0) for _ in range(3)]
+    assert 0.0 == rate.tokens(100.0 - behind)
+    assert 0.25 == rate.take(100.0 - behind)
+    assert 1.0 == rate.tokens(100.25 - behind)
+    assert rate.take(100.25 - behind) is None
+
+
 def test_asking_how_many_may_pass_takes_none() -> None:
     rate = Rate(RateLimit(2.0, 3))
     assert [3.0, 3.0] == [rate.tokens(now) for now in (0.0, 10.0)]
