@@ -56,10 +56,11 @@ class LayeredTransport:
     ) -> None:
         # An httpx client may call anyone: what travels upstream besides is what it says.
         policies.setdefault("deadline_header", None)
+        self._inner = transport
         self._policies = Policies(**policies)
         timeout = self._policies.timeout
         self._wire = new_wire(transport, connect=timeout.connect if timeout else None, verify=verify)
-        self._inner = transport
+        self._is_theirs = transport is not None
         self._emitter = Emitter(observers)
         self._onions: dict[str, Onion] = {}
 
@@ -122,7 +123,7 @@ class LayeredTransport:
         """Return a request of the library's as ours; a transport of its own gets to see the very same."""
         content = await content_of(request, self._library)
         message = from_httpx(request, content)
-        if self._inner is not None:
+        if self._is_theirs:
             message.headers = request.headers.multi_items()
             message.original = request
         elif request.url.scheme not in {"http", "https"}:
