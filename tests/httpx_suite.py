@@ -1,9 +1,10 @@
 """
 Hold `AmbassadorTransport` against httpx's own test suite: it must pass and fail what it does without.
 
-The suite comes with httpx's source distribution, of exactly the version that is installed. It runs twice: as it is, and
-with our transport around every transport that an `AsyncClient` has. `make httpx-suite` runs this; without a network it
-is skipped, except in CI. Loaded by pytest (`-p httpx_suite`) this file is the plugin that does the wrapping.
+The suite comes with httpx's source distribution, of exactly the version that is installed. It runs three times: as it
+is, with our transport around every transport that an `AsyncClient` has, and with our default wire instead of those that
+a client makes for itself. `make httpx-suite` runs this; without a network it is skipped, except in CI. Loaded by pytest
+(`-p httpx_suite`) this file is the plugin that does the wrapping.
 """
 
 import asyncio
@@ -33,9 +34,22 @@ NEEDED = (
     "uvicorn<0.33", "websockets<14", "zstandard", "brotli", "h2<5", "socksio<2",
 )  # fmt: skip
 
+# What the default wire does otherwise: its connections are not httpx's, and neither are their timeouts.
+NOT_HTTPX_POOL = frozenset(
+    {"tests/test_timeouts.py::test_write_timeout[asyncio]", "tests/test_timeouts.py::test_pool_timeout[asyncio]"}
+)
+
+# How the suite runs, and which differences are as they should be.
+WAYS = {
+    "as it is": frozenset[str](),
+    "with our transport around httpx's": frozenset[str](),
+    "with our transport and its default wire": NOT_HTTPX_POOL,
+}
+PLAIN, AROUND, INSTEAD = WAYS
+
 # The plugin: what became of each test, and which transport it ran on.
 
-IS_WRAPPED = os.environ.get("HTTPX_SUITE_WRAPPED") == "1"
+WAY = os.environ.get("HTTPX_SUITE_WAY", PLAIN)
 outcomes: dict[str, str] = {}
 sent: Counter[str] = Counter()
 
@@ -48,12 +62,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionstart() -> None:
     """Put our transport around each one that an `AsyncClient` is given or makes."""
-    if not IS_WRAPPED:
+    if WAY == PLAIN:
         return
     import httpx
 
-    for name in ("_init_transport", "_init_proxy_transport"):
-        setattr(httpx.AsyncClient, name, wrapping(getattr(httpx.AsyncClient, name)))
+    client: Any = httpx.AsyncClient
+    client._init_transport = wrapping(client._init_transport, is_replaced=WAY == INSTEAD)
+    client._init_proxy_transport = wrapping(client._init_proxy_transport, is_replaced=False)
 
 
 def pytest_sessionfinish() -> None:
@@ -61,15 +76,15 @@ def pytest_sessionfinish() -> None:
     Path(os.environ["HTTPX_SUITE_RESULTS"]).write_text(json.dumps([outcomes, sent]))
 
 
-def wrapping(original: Any) -> Any:
-    """Return what makes a client's transport, with our layers around what it makes."""
+def wrapping(original: Any, *, is_replaced: bool) -> Any:
+    """Return what makes a client's transport, with our layers around what it makes, or instead of httpx's own."""
     import httpx
 
     from bff.ambassador import AmbassadorTransport
 
     class Wrapped(AmbassadorTransport):
         def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-            super().__init__(inner)
+            super().__init__(None if is_replaced and type(inner) is httpx.AsyncHTTPTransport else inner)
             self.inner = inner
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -79,6 +94,11 @@ def wrapping(original: Any) -> Any:
                 return await super().handle_async_request(request)
             sent["trio"] += 1
             return await self.inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await super().aclose()
+            if self._inner is None:
+                await self.inner.aclose()  # which served what ran under trio
 
         # The suite looks at the private parts of a transport that a client has made, and at its class.
         def __getattr__(self, name: str) -> object:
@@ -108,25 +128,30 @@ def has_asyncio() -> bool:
 
 
 def main() -> None:
-    """Run the suite twice and compare; what differs ends this with a status of 1."""
+    """Run the suite in all ways and compare; what differs ends this with a status of 1."""
     folder = prepared()
     if folder is None:
         if os.environ.get("CI"):
             raise SystemExit("httpx's suite could not be had")
         print("skipped: httpx's suite could not be had, is there a network?")
         return
-    before, _ = results(folder, is_wrapped=False)
-    after, sent = results(folder, is_wrapped=True)
-    differing = sorted(test for test in {*before, *after} if before.get(test) != after.get(test))
-    if differing:
-        print(f"what differs, and is told at length in {CACHE}/*.log:")
-    for test in differing:
-        print(f"{test}: {before.get(test, 'not run')} without our transport, {after.get(test, 'not run')} with it")
-    print(f"httpx {VERSION}, as it is:       {told(before)}")
-    print(f"httpx {VERSION}, with our transport: {told(after)}")
-    print(f"{sent.get('asyncio', 0)} requests went through it, {sent.get('trio', 0)} under trio past it")
-    if differing or not sent.get("asyncio"):
-        raise SystemExit(1)
+    plain, _ = results(folder, PLAIN)
+    print(f"httpx {VERSION} {PLAIN}: {told(plain)}")
+    is_as_it_should_be = [compared(folder, way, plain) for way in (AROUND, INSTEAD)]
+    if not all(is_as_it_should_be):
+        raise SystemExit(f"this is told at length in {CACHE}/*.log")
+
+
+def compared(folder: Path, way: str, plain: dict[str, str]) -> bool:
+    """Run the suite in another way; print what came of it, and say whether it is what it should be."""
+    outcomes, sent = results(folder, way)
+    differing = {test for test in {*plain, *outcomes} if plain.get(test) != outcomes.get(test)}
+    print(f"httpx {VERSION} {way}: {told(outcomes)}")
+    print(f"    {sent.get('asyncio', 0)} requests went through it, {sent.get('trio', 0)} under trio past it")
+    for test in sorted(differing):
+        mark = " (as it should)" if test in WAYS[way] else ""
+        print(f"    {test}: {plain.get(test, 'not run')} without, {outcomes.get(test, 'not run')} with it{mark}")
+    return sorted(differing) == sorted(WAYS[way]) and sent.get("asyncio", 0) > 0
 
 
 def told(outcomes: dict[str, str]) -> str:
@@ -159,7 +184,7 @@ def pip(*arguments: str) -> bool:
     return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
-def results(folder: Path, *, is_wrapped: bool) -> tuple[dict[str, str], dict[str, int]]:
+def results(folder: Path, way: str) -> tuple[dict[str, str], dict[str, int]]:
     """Run the suite; return how each test ended, and how many requests went through our transport and past it."""
     wait_for_port()
     found = CACHE / "results.json"
@@ -170,7 +195,7 @@ def results(folder: Path, *, is_wrapped: bool) -> tuple[dict[str, str], dict[str
         "PYTHONPATH": os.pathsep.join(map(str, (CACHE / "packages", here, here.parent))),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "HTTPX_SUITE_RESULTS": str(found),
-        "HTTPX_SUITE_WRAPPED": str(int(is_wrapped)),
+        "HTTPX_SUITE_WAY": way,
     }
     # Those of the tests that need the open network fail one way here and another there.
     command = [sys.executable, "-m", "pytest", "-p", "anyio", "-p", "httpx_suite", "-p", "no:cacheprovider", "-q"]
@@ -180,7 +205,7 @@ def results(folder: Path, *, is_wrapped: bool) -> tuple[dict[str, str], dict[str
     )
     if not found.exists():
         raise SystemExit(f"the suite did not run:\n{run.stdout}\n{run.stderr}")
-    (CACHE / ("wrapped.log" if is_wrapped else "plain.log")).write_text(run.stdout)
+    (CACHE / f"{way}.log").write_text(run.stdout)
     outcomes, sent = json.loads(found.read_text())
     return outcomes, sent
 
