@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak mutants lint docs bench wheel-test format clean
+.PHONY: help demo test soak mutants lint docs bench wheel-test httpx-suite format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -52,6 +52,9 @@ wheel-test: $(VENV)/installed-dev  ## Build the wheel, install it alone into a f
 	@$(BIN)/python -m venv --clear dist/venv
 	@dist/venv/bin/python -m pip --quiet --disable-pip-version-check install dist/*.whl
 	@cd dist && venv/bin/python -I ../tests/wheel.py
+
+httpx-suite: $(VENV)/installed-dev  ## Run httpx's own tests with our transport inside its client, and without
+	@$(BIN)/python tests/httpx_suite.py
 
 clean:  ## Remove everything that these commands made
 	@rm -rf $(VENV) dist site .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

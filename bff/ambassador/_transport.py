@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, Literal, Unpack
+from types import TracebackType
+from typing import Any, ClassVar, Final, Literal, Self, Unpack
 
 import httpx
 
@@ -61,6 +62,7 @@ class LayeredTransport:
     ) -> None:
         # An httpx client may call anyone: what travels upstream besides is what it says.
         policies.setdefault("deadline_header", None)
+        self._inner = transport
         self._policies = Policies(**policies)
         timeout = self._policies.timeout
         self._wire = new_wire(transport, connect=timeout.connect if timeout else None, verify=verify)
@@ -70,9 +72,29 @@ class LayeredTransport:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        self._close_onions()
+        await self._wire.aclose()
+
+    async def __aenter__(self) -> Self:
+        if self._inner is not None:
+            await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        if self._inner is None:
+            await self.aclose()
+        else:
+            self._close_onions()
+            await self._inner.__aexit__(exc_type, exc_value, traceback)
+
+    def _close_onions(self) -> None:
         for onion in self._onions.values():
             onion.close()
-        await self._wire.aclose()
 
     def force_breaker(self, state: Literal["open", "closed"] | None, *, origin: str) -> None:
         """Hold the circuit breaker of one origin open or closed, whatever happens; `None` lets it judge again."""

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import gzip
+import random
 import tracemalloc
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +20,11 @@ from bff import (
     ContractViolation,
     DeadlineExceeded,
     Overloaded,
+    RejectedError,
     Retry,
     RetryBudget,
     Timeout,
+    UpstreamError,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -756,3 +760,37 @@ def test_what_is_streamed_as_gzip_is_what_it_is_as_a_whole() -> None:
         assert b'{"ok":true}' == gzip.decompress(second.body)
 
     against(new_aiohttp, check)
+
+
+def test_however_streams_end_nothing_is_held_afterwards(wire: Callable[[], Wire]) -> None:
+    """Bodies both ways, whole, broken, left, out of time and cancelled at any moment, at random, ten at a time."""
+    chance = random.Random(4)
+    faults = ["ok", "chunked", "gzip", "half", "drip", "reset", "reset-half", "short", "503", "cut-gzip", "204"]
+
+    async def one(ambassador: Ambassador) -> None:
+        body = Body() if chance.random() < 0.5 else b"bytes"
+        with suppress(UpstreamError, RejectedError):
+            path, timeout = f"/{chance.choice(faults)}", Timeout(total=0.1, per_try=None, connect=20.0)
+            async with ambassador.stream("PUT", path, content=body, timeout=timeout) as answered:
+                if chance.random() < 0.5:
+                    await anext(answered.aiter_raw(), None)
+                else:
+                    await answered.aread()
+
+    async def check(server: FaultServer, ambassador: Ambassador) -> None:
+        async def some() -> None:
+            for _ in range(30):
+                call = asyncio.create_task(one(ambassador))
+                for _ in range(chance.randrange(200)):
+                    await asyncio.sleep(0)
+                if chance.random() < 0.5:
+                    call.cancel()
+                with suppress(asyncio.CancelledError):
+                    await call
+
+        await asyncio.gather(*(some() for _ in range(10)))
+        statistics = ambassador.statistics()
+        assert (0, 0) == (statistics.taken, statistics.queued)
+        assert {200} == {(await ambassador.get("/ok")).status for _ in range(20)}
+
+    against(wire, check, breaker=None, bulkhead=Bulkhead(8, queue=100))
