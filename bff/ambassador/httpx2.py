@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Unpack, cast
 
 from bff.ambassador._library import Library
-from bff.ambassador._onion import PolicyOptions
+from bff.ambassador._policies import PolicyOptions
 from bff.ambassador._transport import IncomingBody, LayeredTransport, extensions_of, raw_headers
 from bff.ambassador._wires import Verify
 from bff.events import Observer
