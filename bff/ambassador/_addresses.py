@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -90,7 +90,8 @@ def _netloc(ip: str) -> str:
 def _weights(where: Address, balancing: LoadBalancing | None) -> dict[str, float]:
     """Return the weights by origin."""
     weights: dict[str, float] = {}
-    for url, weight in (balancing.weights if balancing else {}).items():
+    given: Mapping[str, float] = balancing.weights if balancing else {}
+    for url, weight in given.items():
         origin = address(url).origin
         if where.is_name or origin not in where.origins:
             known = "those of a name all have the same" if where.is_name else f"known are {where}"

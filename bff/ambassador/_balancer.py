@@ -22,7 +22,7 @@ class Balancer(Protocol):
 
     is_timed: bool
 
-    def pick(self, among: Sequence[Member], now: float) -> Member:
+    def pick(self, among: Sequence[Member], now: float, /) -> Member:
         """Return the address for the next try."""
         ...
 
