@@ -94,6 +94,17 @@ class Breaker:
         self._forget()
         self._change("open" if state == "open" else "closed")
 
+    def succeed(self, permit: int, now: float) -> None:
+        """Take the verdict that a try was fine and quick, as nearly every one is."""
+        if self.state != "closed" or permit != self._generation or self._is_held_closed:
+            self.record(permit, ok=True, slow=False, now=now)
+            return
+        epoch = int(now / self._width)
+        if epoch != self._epoch:
+            self._turn(epoch)
+        self._bucket.calls += 1
+        self._totals.calls += 1
+
     def record(self, permit: int, *, ok: bool | None, slow: bool, now: float) -> None:
         """Take the verdict on an admitted try: `ok=None` is none, as of a try that was cancelled."""
         # A verdict on a try that was admitted before the last change of state is stale.

@@ -1,14 +1,17 @@
 """Put a breaker around every try, and say of each how it ended."""
 
 from collections.abc import Callable
+from typing import Final
 
 from bff.ambassador._breaker import Breaker
 from bff.ambassador._core import Context, Layer, Request, Response, Send
-from bff.ambassador._stream import End, Stream
+from bff.ambassador._stream import End
 from bff.ambassador._verdict import verdict
 from bff.errors import CircuitOpen, UpstreamError
 
 __all__ = ["breaking"]
+
+_ERRORS: Final = 400  # and above
 
 
 def breaking(breaker: Breaker, *, slow_call: float | None) -> Layer:
@@ -33,23 +36,23 @@ def breaking(breaker: Breaker, *, slow_call: float | None) -> Layer:
                     operation=context.operation,
                     retry_after=breaker.retry_after(start),
                 )
-            ok: bool | None = None
-            stream: Stream | None = None
             try:
                 response = await send(request, context)
-                ok = verdict(response.status)
-                stream = response.stream
-                return response
-            except UpstreamError:
-                ok = False
-                raise
-            finally:
+            except BaseException as error:
                 now = context.loop.time()
-                is_slow = is_timed and now - start > allowed
-                if stream is None:
-                    breaker.record(permit, ok=ok, slow=is_slow, now=now)
-                else:
-                    stream.on_end(_recording(breaker, permit, ok=ok, slow=is_slow, clock=context.loop.time))
+                ok = False if isinstance(error, UpstreamError) else None
+                breaker.record(permit, ok=ok, slow=is_timed and now - start > allowed, now=now)
+                raise
+            now = context.loop.time()
+            is_slow = is_timed and now - start > allowed
+            if response.stream is not None:
+                ok = verdict(response.status)
+                response.stream.on_end(_recording(breaker, permit, ok=ok, slow=is_slow, clock=context.loop.time))
+            elif response.status < _ERRORS and not is_slow:
+                breaker.succeed(permit, now)
+            else:
+                breaker.record(permit, ok=verdict(response.status), slow=is_slow, now=now)
+            return response
 
         return guarded
 

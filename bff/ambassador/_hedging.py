@@ -7,7 +7,7 @@ from typing import cast
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._hedger import Hedger
-from bff.ambassador._lateness import Lateness
+from bff.ambassador._queue import Queue
 from bff.ambassador._race import First, Race
 from bff.ambassador._repeatable import is_repeatable
 
@@ -32,12 +32,12 @@ def hedging(hedger: Hedger) -> Layer:
 class _Hedging:
     """One hedger's layer around one `send`, on one loop after the other."""
 
-    __slots__ = ("_budget", "_lateness", "hedger", "inner")
+    __slots__ = ("_budget", "_queue", "hedger", "inner")
 
     def __init__(self, hedger: Hedger, send: Send) -> None:
         self.hedger = hedger
         self.inner = send
-        self._lateness: Lateness | None = None
+        self._queue: Queue | None = None
         self._budget = hedger.budget if hedger.is_earning else None
 
     def send(self, request: Request, context: Context) -> Awaitable[Response]:
@@ -58,11 +58,11 @@ class _Hedging:
 
     async def _hedged(self, request: Request, context: Context, delay: float) -> Response:
         loop = context.loop
-        lateness = self._lateness
-        if lateness is None or lateness.loop is not loop:
-            lateness = self._lateness = Lateness(loop)
-        watch = _Watch(self, lateness, request, context, delay)
-        lateness.add(watch)
+        queue = self._queue
+        if queue is None or queue.loop is not loop:
+            queue = self._queue = Queue(loop)
+        watch = _Watch(self, queue, request, context, delay)
+        queue.add(watch)
         try:
             response = await self.inner(request, context)
         except BaseException as error:
@@ -75,22 +75,21 @@ class _Hedging:
                 self.hedger.observe(response, loop.time() - watch.start)
             return response if watch.race is None else await watch.race.end(response) or response
         finally:
-            watch.is_over = True
-            lateness.tidy()
+            queue.waiting.pop(watch, None)
 
 
 class _Watch:
     """Sees to it that a first try is hedged once it is late; `race` is there from then on."""
 
     __slots__ = (
-        "_before", "_cancelling", "_context", "_lateness", "_layer", "_request", "_task", "is_over", "race", "start",
-        "variables", "when",
+        "_before", "_cancelling", "_context", "_layer", "_queue", "_request", "_task", "_variables", "race", "start",
+        "when",
     )  # fmt: skip
 
-    def __init__(self, layer: _Hedging, lateness: Lateness, request: Request, context: Context, delay: float) -> None:
-        loop = lateness.loop
+    def __init__(self, layer: _Hedging, queue: Queue, request: Request, context: Context, delay: float) -> None:
+        loop = queue.loop
         self._layer = layer
-        self._lateness = lateness
+        self._queue = queue
         self._request = request
         self._context = context
         self._before = context.attempts
@@ -98,11 +97,14 @@ class _Watch:
         self._cancelling = task.cancelling()
         self.start = start = loop.time()
         self.when = start + delay
-        self.variables = copy_context()
-        self.is_over = False
+        self._variables = copy_context()
         self.race: Race | None = None
 
-    def late(self) -> None:
+    def ring(self) -> None:
+        """Be late, in the variables of the call."""
+        self._variables.run(self._late)
+
+    def _late(self) -> None:
         """Send a hedge, if there may be one, and be late again after as long."""
         layer, race = self._layer, self.race
         if race is None:
@@ -112,4 +114,4 @@ class _Watch:
         if race.is_open and race.add(layer.inner, self._request, now):
             self.race = race
             self.when = now + (layer.hedger.delay or 0.0)
-            self._lateness.add(self)
+            self._queue.add(self)

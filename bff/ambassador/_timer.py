@@ -4,6 +4,8 @@ import asyncio
 from math import inf
 from typing import Final
 
+from bff.ambassador._queue import Queue
+
 __all__ = ["Alarm", "Alarms"]
 
 _UNNOTICED: Final = 0.001  # seconds
@@ -24,7 +26,7 @@ class Alarm:
         self,
         loop: asyncio.AbstractEventLoop,
         when: float,
-        queue: "dict[Alarm, None] | None" = None,
+        queue: Queue | None = None,
         *,
         is_callers: bool = False,
     ) -> None:
@@ -42,7 +44,7 @@ class Alarm:
         if queue is None:
             self._handle = loop.call_at(when, self.ring)
         else:
-            queue[self] = None
+            queue.add(self)
 
     def ring(self) -> None:
         """Cancel the task, unless it is held."""
@@ -83,26 +85,23 @@ class Alarm:
         if self._handle is not None:
             self._handle.cancel()
         elif self._queue is not None:
-            self._queue.pop(self, None)
+            self._queue.waiting.pop(self, None)
 
 
 class Alarms:
     """
-    Alarms that ring equally long after they are set, and so in the order in which they are: one timer serves them all.
+    Alarms that ring equally long after they are set: one timer serves them all.
 
-    Setting and stopping one costs no more than a place in a queue, where a timer of the loop's costs a microsecond.
     Serves one loop after another. Where `is_lasting` is false, as for one call alone, each has a timer of its own,
     which goes with it.
     """
 
-    __slots__ = ("_is_lasting", "_loop", "_queue", "_timer", "duration")
+    __slots__ = ("_is_lasting", "_queue", "duration")
 
     def __init__(self, duration: float, *, is_lasting: bool = True) -> None:
         self.duration = duration
         self._is_lasting = is_lasting
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._queue: dict[Alarm, None] = {}  # a set that keeps its order
+        self._queue: Queue | None = None
 
     def set(self, loop: asyncio.AbstractEventLoop, before: float = inf) -> Alarm | None:
         """Return an alarm for the current task, or `None` where it would ring after the time that is given."""
@@ -111,22 +110,7 @@ class Alarms:
             return None
         if not self._is_lasting:
             return Alarm(loop, when)
-        if loop is not self._loop:
-            self._loop, self._timer, self._queue = loop, None, {}
-        if self._timer is None:
-            self._timer = loop.call_at(when, self._ring)
-        return Alarm(loop, when, self._queue)
-
-    def _ring(self) -> None:
-        queue, loop, timer = self._queue, self._loop, self._timer
-        assert loop is not None
-        assert timer is not None
-        now = max(loop.time(), timer.when())  # a loop may be early by its clock's resolution
-        self._timer = None
-        while queue:
-            alarm = next(iter(queue))
-            if alarm.when > now:
-                self._timer = loop.call_at(alarm.when, self._ring)
-                return
-            del queue[alarm]
-            alarm.ring()
+        queue = self._queue
+        if queue is None or queue.loop is not loop:
+            queue = self._queue = Queue(loop)
+        return Alarm(loop, when, queue)

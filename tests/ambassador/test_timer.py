@@ -122,7 +122,8 @@ def test_one_timer_serves_all_alarms_and_a_stopped_one_is_forgotten() -> None:
             alarm = alarms.set(asyncio.get_running_loop())
             assert alarm is not None
             alarm.stop()
-        return len(loop._scheduled) - before, len(alarms._queue)  # type: ignore[attr-defined]
+        assert alarms._queue is not None
+        return len(loop._scheduled) - before, len(alarms._queue.waiting)  # type: ignore[attr-defined]
 
     assert (1, 1) == run(main())
 
@@ -138,7 +139,8 @@ def test_alarms_that_end_in_the_order_in_which_they_began_do_not_pile_up() -> No
             older = running.pop(0)
             assert older is not None
             older.stop()
-        return len(alarms._queue)
+        assert alarms._queue is not None
+        return len(alarms._queue.waiting)
 
     assert 1 == run(main())
 
