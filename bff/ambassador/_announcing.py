@@ -10,6 +10,7 @@ __all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "HOP", "announcing"]
 # Envoy's, as its router writes them: the time in milliseconds, the tries counted from 1.
 DEADLINE_HEADER: Final = "x-envoy-expected-rq-timeout-ms"
 ATTEMPT_HEADER: Final = "x-envoy-attempt-count"
+_FIRST: Final = (ATTEMPT_HEADER, "1")
 
 HOP: Final = 0.005  # seconds that an answer needs to travel back
 
@@ -28,12 +29,12 @@ def announcing(header: str | None) -> Layer:
             return send(request, context)
 
         def announced(request: Request, context: Context) -> Awaitable[Response]:
-            context.attempts += 1
-            headers = [*request.headers, (ATTEMPT_HEADER, str(context.attempts))]
+            context.attempts = attempt = context.attempts + 1
+            headers = [*request.headers, _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))]
             alarm = context.watch or context.limit
             if alarm is not None:
-                left = alarm.when - context.loop.time() - HOP
-                headers.append((name, str(max(round(left * 1000), 1))))
+                left = int((alarm.when - context.loop.time() - HOP) * 1000 + 0.5)
+                headers.append((name, str(left) if left > 0 else "1"))
             told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
             if request.original is not None:
                 told.original = request.original
