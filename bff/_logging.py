@@ -1,4 +1,4 @@
-"""Write what happened to the standard log: one line a request, one a failed call, one a breaker's change."""
+"""Write what happened to the standard log: one line a request, a failed call, a breaker's change, an address's fate."""
 
 import json
 import logging
@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from bff.events import BreakerChanged, CallFailed, Event, RequestFinished
+from bff.events import (
+    AddressEjected,
+    AddressesChanged,
+    AddressParked,
+    AddressReturned,
+    BreakerChanged,
+    CallFailed,
+    Event,
+    PanicChanged,
+    RequestFinished,
+    ResolutionFailed,
+)
 
 __all__ = ["LoggingObserver"]
 
@@ -20,12 +31,25 @@ class LoggingObserver:
     """
     Log requests on `bff.access` (INFO), failed calls (WARNING) and breakers (WARNING when open) on `bff.upstream`.
 
+    There too: what becomes of addresses, at WARNING where one is ejected, a name fails to resolve or all are used
+    whatever their health, at INFO where one asks for patience, comes back, or others take their place.
+
     The message is logfmt, `key=value` with times in milliseconds; whatever a client or an upstream put into a value
     is quoted and escaped like JSON, so that a line is one line and a key is ours. The same fields stand unescaped
     in the record's attribute `bff`, a dict, for formatters that write JSON.
     """
 
-    events: ClassVar[tuple[type[Event], ...]] = (RequestFinished, CallFailed, BreakerChanged)
+    events: ClassVar[tuple[type[Event], ...]] = (
+        RequestFinished,
+        CallFailed,
+        BreakerChanged,
+        AddressEjected,
+        AddressReturned,
+        AddressParked,
+        AddressesChanged,
+        ResolutionFailed,
+        PanicChanged,
+    )
 
     def __call__(self, event: Event) -> None:
         """Log one event."""
@@ -41,7 +65,10 @@ class LoggingObserver:
                 if _upstream.isEnabledFor(level):
                     _write(_upstream, level, _breaker_fields(event))
             case _:
-                pass
+                level = logging.WARNING if _is_alarming(event) else logging.INFO
+                fields = _address_fields(event) if _upstream.isEnabledFor(level) else None
+                if fields is not None:
+                    _write(_upstream, level, fields)
 
 
 def _request_fields(event: RequestFinished) -> dict[str, Any]:
@@ -84,6 +111,37 @@ def _breaker_fields(event: BreakerChanged) -> dict[str, Any]:
         "before": event.before,
         "after": event.after,
     }
+
+
+def _is_alarming(event: Event) -> bool:
+    return isinstance(event, AddressEjected | ResolutionFailed) or (isinstance(event, PanicChanged) and event.is_panic)
+
+
+def _address_fields(event: Event) -> dict[str, Any] | None:
+    match event:
+        case AddressEjected(upstream, address, cause, seconds, ejections):
+            said: dict[str, Any] = {
+                "address": address,
+                "cause": cause,
+                "seconds": round(seconds, 1),
+                "times": ejections,
+            }
+            return {"event": "address-ejected", "upstream": upstream, **said}
+        case AddressReturned(upstream, address):
+            return {"event": "address-returned", "upstream": upstream, "address": address}
+        case AddressParked(upstream, address, seconds):
+            said = {"address": address, "seconds": round(seconds, 1)}
+            return {"event": "address-parked", "upstream": upstream, **said}
+        case AddressesChanged(upstream, addresses):
+            return {"event": "addresses-changed", "upstream": upstream, "addresses": ",".join(addresses)}
+        case ResolutionFailed(upstream, name, detail, kept):
+            said = {"name": name, "detail": detail, "kept": kept}
+            return {"event": "resolution-failed", "upstream": upstream, **said}
+        case PanicChanged(upstream, is_panic, healthy):
+            name = "panic-entered" if is_panic else "panic-left"
+            return {"event": name, "upstream": upstream, "healthy": healthy}
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 __all__ = [
+    "AddressEjected",
+    "AddressParked",
+    "AddressReturned",
+    "AddressesChanged",
     "AttemptFailed",
     "BreakerChanged",
     "CallFailed",
@@ -13,7 +17,9 @@ __all__ = [
     "Emitter",
     "Event",
     "Observer",
+    "PanicChanged",
     "RequestFinished",
+    "ResolutionFailed",
 ]
 
 _log = logging.getLogger("bff")
@@ -68,6 +74,67 @@ class BreakerChanged(Event):
     operation: str
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEjected(Event):
+    """
+    An address of several gets no tries for `seconds`, for the time `ejections` in a row.
+
+    `cause` is what it had too many of: `"5xx"`, `"gateway"`, `"local"` (no answer) or `"failure-rate"`.
+    """
+
+    upstream: str
+    address: str
+    cause: str
+    seconds: float
+    ejections: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressReturned(Event):
+    """An address that was ejected gets tries again; told with the first one after its time."""
+
+    upstream: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressParked(Event):
+    """An address gets no tries for `seconds`, as it asked with a `Retry-After`."""
+
+    upstream: str
+    address: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AddressesChanged(Event):
+    """The name of an upstream resolved to other addresses than before; `addresses` are all of them now."""
+
+    upstream: str
+    addresses: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionFailed(Event):
+    """The name of an upstream could not be resolved; `kept` addresses stay in use."""
+
+    upstream: str
+    name: str
+    detail: str
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class PanicChanged(Event):
+    """So few addresses are left, `healthy` not ejected, that all are used whatever their health; or no longer."""
+
+    upstream: str
+    is_panic: bool
+    healthy: int
 
 
 @dataclass(frozen=True, slots=True)

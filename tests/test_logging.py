@@ -9,7 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bff._logging import LoggingObserver
-from bff.events import BreakerChanged, CallFailed, CallFinished, Emitter, Event, RequestFinished
+from bff.events import (
+    AddressEjected,
+    AddressesChanged,
+    AddressParked,
+    AddressReturned,
+    BreakerChanged,
+    CallFailed,
+    CallFinished,
+    Emitter,
+    Event,
+    PanicChanged,
+    RequestFinished,
+    ResolutionFailed,
+)
 
 REQUEST = RequestFinished(
     profile="mobile",
@@ -158,3 +171,50 @@ def test_nothing_in_a_request_can_forge_a_line_or_a_key(
     assert " ".join(f"{key}={value}" for key, value in fields) == message
     assert list(values) == [*KEYS]
     assert (path, *missing, request_id) == (values["path"], values["partial"], values["request_id"])
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "expected"),
+    [
+        (
+            AddressEjected("catalog", "http://a:1", "local", 28.66, 2),
+            logging.WARNING,
+            "event=address-ejected upstream=catalog address=http://a:1 cause=local seconds=28.7 times=2",
+        ),
+        (
+            AddressReturned("catalog", "http://a:1"),
+            logging.INFO,
+            "event=address-returned upstream=catalog address=http://a:1",
+        ),
+        (
+            AddressParked("catalog", "http://a:1", 120.0),
+            logging.INFO,
+            "event=address-parked upstream=catalog address=http://a:1 seconds=120.0",
+        ),
+        (
+            AddressesChanged("catalog", ("http://a:1", "http://b:1"), ("http://b:1",), ()),
+            logging.INFO,
+            "event=addresses-changed upstream=catalog addresses=http://a:1,http://b:1",
+        ),
+        (
+            ResolutionFailed("catalog", "catalog", "no answer", 2),
+            logging.WARNING,
+            'event=resolution-failed upstream=catalog name=catalog detail="no answer" kept=2',
+        ),
+        (
+            PanicChanged("catalog", is_panic=True, healthy=1),
+            logging.WARNING,
+            "event=panic-entered upstream=catalog healthy=1",
+        ),
+        (
+            PanicChanged("catalog", is_panic=False, healthy=2),
+            logging.INFO,
+            "event=panic-left upstream=catalog healthy=2",
+        ),
+    ],
+)
+def test_what_becomes_of_addresses_is_a_line(lines: Lines, event: Event, level: int, expected: str) -> None:
+    LoggingObserver()(event)
+
+    record = only(lines)
+    assert ("bff.upstream", level, expected) == (record.name, record.levelno, record.getMessage())

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING
 
 from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._client import Ambassador
+from bff.ambassador._cluster import AddressStatistics
 from bff.ambassador._core import Context, Layer, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, build_onion
 
 if TYPE_CHECKING:
+    from bff.ambassador._dns import Resolver
     from bff.ambassador._httpx import HttpxWire
     from bff.ambassador._transport import AmbassadorTransport
 
 __all__ = [
+    "AddressStatistics",
     "AiohttpWire",
     "Ambassador",
     "AmbassadorTransport",
@@ -23,6 +26,7 @@ __all__ = [
     "OnionStatistics",
     "Policies",
     "Request",
+    "Resolver",
     "Response",
     "Send",
     "Wire",
@@ -31,8 +35,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import httpx only for those who speak through it (PEP 562)."""
-    home = {"HttpxWire": "_httpx", "AmbassadorTransport": "_transport"}.get(name)
+    """Import httpx only for those who speak through it, and a DNS client for those who resolve (PEP 562)."""
+    home = {"HttpxWire": "_httpx", "AmbassadorTransport": "_transport", "Resolver": "_dns"}.get(name)
     if home is None:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

@@ -69,7 +69,7 @@ class AiohttpWire:
         pool = self._pool
         if pool is None or pool.loop is not asyncio.get_running_loop():
             pool = await self._new_pool()
-        site = pool.site(request.origin)
+        site = pool.site(request.origin, request.host)
         message = head(request, site.host) + request.content
         try:
             connection = await self._connect(pool, site, context)
@@ -191,15 +191,16 @@ class _Pool:
     loop: asyncio.AbstractEventLoop
     connector: TCPConnector
     used: WeakSet[ResponseHandler] = field(default_factory=WeakSet[ResponseHandler])
-    _sites: dict[str, _Site] = field(default_factory=dict[str, _Site])
+    _sites: dict[tuple[str, str], _Site] = field(default_factory=dict[tuple[str, str], _Site])
 
-    def site(self, origin: str) -> _Site:
-        site = self._sites.get(origin)
+    def site(self, origin: str, host: str) -> _Site:
+        site = self._sites.get((origin, host))
         if site is None:
             url = URL(origin)
+            named = URL.build(scheme=url.scheme, authority=host).raw_host if host else None
             # aiohttp's connector wants a request; of this one it reads the address and nothing else.
-            site = _Site(ClientRequest("GET", url, loop=self.loop), url.raw_authority)
-            self._sites[origin] = site
+            address = ClientRequest("GET", url, loop=self.loop, server_hostname=named)
+            site = self._sites[origin, host] = _Site(address, host or url.raw_authority)
         return site
 
 

@@ -1,26 +1,13 @@
 """Put a breaker around every try, and say of each how it ended."""
 
 from collections.abc import Callable
-from typing import Final
 
 from bff.ambassador._breaker import Breaker
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._verdict import verdict
 from bff.errors import CircuitOpen, UpstreamError
 
-__all__ = ["breaking", "verdict"]
-
-_SERVER_ERRORS: Final = 500  # and above
-# RFC 9110 sections 15.6.2 and 15.6.6: what the server cannot do at all says nothing about its health.
-_SERVER_IS_FINE = frozenset({501, 505})
-# Sections 15.5.9 and RFC 6585 section 4: the server asks for patience. Neither sick nor proof of health.
-_NO_VERDICT = frozenset({408, 429})
-
-
-def verdict(status: int) -> bool | None:
-    """Say of an answer whether it speaks for the upstream's health, against it (`False`), or neither."""
-    if status in _NO_VERDICT:
-        return None
-    return status < _SERVER_ERRORS or status in _SERVER_IS_FINE
+__all__ = ["breaking"]
 
 
 def breaking(breaker: Breaker, *, clock: Callable[[], float], slow_call: float | None) -> Layer:

@@ -1,16 +1,19 @@
 """One upstream for any application: a small client around the onion and its wire."""
 
 import json as jsonlib
-from collections.abc import Iterable, Mapping
+import random as chance
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypedDict, Unpack, cast
 from urllib.parse import quote, urlencode
 
 from bff.ambassador._address import address
+from bff.ambassador._addresses import new_addresses
 from bff.ambassador._auth import Auth, authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
+from bff.ambassador._refresher import Lookup
 from bff.ambassador._wires import Transport, Verify, new_wire
 from bff.events import Emitter, Observer
 from bff.policy import Timeout
@@ -45,11 +48,13 @@ class Ambassador:
     `RejectedError` are raised where there is none. `policies` are the fields of `Policies`; one that is `None` is
     off. `auth` is an `httpx.Auth`, or a function that takes the request and returns headers to add, asynchronous or
     not. `transport` is any httpx transport to speak through instead of the default wire; `wire` is one of your own.
+    `base_url` is an address, several, or a name that DNS resolves to several (`dns://catalog:8000`), by default as the
+    system would; `resolver` is another way, such as a `Resolver` with nameservers of its own.
     """
 
     def __init__(  # noqa: PLR0913 - an upstream's settings, under the same names
         self,
-        base_url: str,
+        base_url: str | Sequence[str],
         *,
         headers: Mapping[str, str] | None = None,
         auth: "Auth | None" = None,
@@ -57,19 +62,32 @@ class Ambassador:
         max_body: int = 10_000_000,
         transport: "Transport | None" = None,
         wire: Wire | None = None,
+        resolver: Lookup | None = None,
         name: str | None = None,
         observers: Iterable[Observer] = (),
         **policies: Unpack[PolicyOptions],
     ) -> None:
         self._address = address(base_url)
-        self.name = name or self._address.origin.partition("://")[2]
+        self.name = name or ",".join([origin.partition("://")[2] for origin in self._address.origins])
         self._headers = {"user-agent": "bff", **self._address.headers, **_lowered(headers)}
         self._policies = Policies(**policies)
         timeout = self._policies.timeout
         connect = timeout.connect if timeout else None
         self._wire = wire or new_wire(transport, connect=connect, verify=verify, max_body=max_body)
         inner: Send = authenticating(auth)(self._wire.send) if auth is not None else self._wire.send
-        self._onion: Onion = build_onion(self._policies, send=inner, name=self.name, emitter=Emitter(observers))
+        emitter = Emitter(observers)
+        self._addresses = new_addresses(
+            self._address,
+            name=self.name,
+            balancing=self._policies.balancing,
+            outliers=self._policies.outliers,
+            emitter=emitter,
+            resolver=resolver,
+            random=chance.random,
+        )
+        self._onion: Onion = build_onion(
+            self._policies, send=inner, name=self.name, emitter=emitter, addresses=self._addresses
+        )
 
     async def request(self, method: str, path: str, **options: Unpack[Options]) -> Response:
         """
@@ -122,6 +140,8 @@ class Ambassador:
     async def aclose(self) -> None:
         """Close every connection."""
         self._onion.close()
+        if self._addresses is not None:
+            await self._addresses.aclose()
         await self._wire.aclose()
 
     async def __aenter__(self) -> Self:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from bff.ambassador._member import Member
     from bff.ambassador._timer import Alarm
 
 __all__ = ["Context", "Layer", "Request", "Response", "Send", "Wire"]
@@ -50,7 +51,9 @@ class Context:
     `deadline` is the caller's own, absolute on the running loop's clock (`loop.time()`), or `None`. `is_retry` says
     that the caller asks again himself, so that nobody else does: tries of several layers multiply.
     The layers write the rest: `attempts` is how many tries have been started, `limit` the alarm that rings when the
-    call's time is up, `watch` the one of the current try. Tries that run at the same time have a context each.
+    call's time is up, `watch` the one of the current try, `tried` the address that has been tried or a list of
+    those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another takes tries.
+    Tries that run at the same time have a context each, a `twin()` of the call's.
     """
 
     upstream: str
@@ -61,6 +64,14 @@ class Context:
     attempts: int = field(default=0, kw_only=True)
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
+    tried: "Member | list[Member] | None" = field(default=None, kw_only=True, repr=False, compare=False)
+    can_move: bool = field(default=False, kw_only=True, repr=False, compare=False)
+
+    def twin(self) -> "Context":
+        """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""
+        if not isinstance(self.tried, list):
+            self.tried = [] if self.tried is None else [self.tried]
+        return replace(self)
 
 
 Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]

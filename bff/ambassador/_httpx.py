@@ -1,5 +1,7 @@
 """Any httpx transport as a wire: httpx's own, a mock, an ASGI application, or one of another engine."""
 
+from typing import Any
+
 import httpx
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
@@ -75,12 +77,18 @@ def to_httpx(request: Request) -> httpx.Request:
     url = httpx.URL(request.origin)
     head(request, "")  # raises where a header holds what would begin another line
     headers = [(name, value) for name, value in request.headers if name.lower() not in FRAMING]
+    extensions: dict[str, Any] = {"target": request.target.encode("ascii")}
+    if request.host:
+        # httpcore's word for the name that TLS asks for, and that a certificate has to have.
+        extensions["sni_hostname"] = httpx.URL(f"{url.scheme}://{request.host}").host
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers.append(("host", request.host))
     return httpx.Request(
         request.method,
         url.copy_with(raw_path=request.target.encode("ascii")),
         headers=[*headers, ("accept-encoding", ACCEPT_ENCODING)],
         content=request.content or None,
-        extensions={"target": request.target.encode("ascii")},
+        extensions=extensions,
     )
 
 
@@ -118,7 +126,8 @@ def from_httpx(message: httpx.Request) -> Request:
     target: bytes = message.extensions.get("target", url.raw_path)
     # httpx names the host in every request; it says something only where it is another than the URL's.
     headers = [pair for pair in message.headers.multi_items() if pair != ("host", netloc)]
-    return Request(message.method, f"{url.scheme}://{netloc}", target.decode("ascii"), headers, message.content)
+    host: str = message.headers.get("host", "") if "sni_hostname" in message.extensions else ""
+    return Request(message.method, f"{url.scheme}://{netloc}", target.decode("ascii"), headers, message.content, host)
 
 
 def as_httpx(response: Response, request: httpx.Request) -> httpx.Response:

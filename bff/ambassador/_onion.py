@@ -4,14 +4,17 @@ import asyncio
 import random as chance
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
+from bff.ambassador._addresses import Addresses
 from bff.ambassador._announcing import DEADLINE_HEADER, announcing
 from bff.ambassador._attempt import timing
+from bff.ambassador._balancing import balancing
 from bff.ambassador._breaker import Breaker, State
 from bff.ambassador._breaking import breaking
 from bff.ambassador._budget import Budget
 from bff.ambassador._bulkhead import Slots, limiting
+from bff.ambassador._cluster import AddressStatistics
 from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
 from bff.ambassador._reporting import reporting
@@ -31,6 +34,8 @@ from bff.policy import (
 )
 
 __all__ = ["Onion", "OnionStatistics", "Parts", "Policies", "PolicyOptions", "build_onion"]
+
+_PATIENT: Final = Timeout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class OnionStatistics:
     What the layers know at this moment; `None` where the layer is off.
 
     `calls` and `failure_rate` (0 to 1) are the breaker's window, `taken` and `queued` the bulkhead's slots and
-    waiting calls, `retry_tokens` what the retry budget holds.
+    waiting calls, `retry_tokens` what the retry budget holds, `addresses` each of several.
     """
 
     state: State | None
@@ -86,6 +91,7 @@ class OnionStatistics:
     taken: int | None
     queued: int | None
     retry_tokens: float | None
+    addresses: tuple[AddressStatistics, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class Parts:
     breaker: Breaker | None
     slots: Slots | None
     budget: Budget | None
+    addresses: Addresses | None
     emitter: Emitter
     clock: Callable[[], float]
     random: Callable[[], float]
@@ -123,6 +130,7 @@ class Onion:
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
         breaker, slots, budget = self.parts.breaker, self.parts.slots, self.parts.budget
+        addresses = self.parts.addresses
         return OnionStatistics(
             state=breaker.state if breaker else None,
             calls=breaker.calls if breaker else None,
@@ -130,6 +138,7 @@ class Onion:
             taken=slots.taken if slots else None,
             queued=slots.queued if slots else None,
             retry_tokens=budget.tokens if budget else None,
+            addresses=addresses.cluster.statistics() if addresses else (),
         )
 
 
@@ -140,13 +149,14 @@ def build_onion(
     name: str,
     operation: str = "",
     emitter: Emitter = Emitter.none,
-    clock: Callable[[], float] | None = None,
+    addresses: Addresses | None = None,
     random: Callable[[], float] = chance.random,
 ) -> Onion:
     """
     Put the layers that `policies` switch on around `send`, each with state of its own.
 
-    Several onions may stand on one wire. `clock` is the running loop's unless a test says otherwise.
+    Several onions may stand on one wire, and share the addresses of their upstream; without `addresses` a request goes
+    where it says.
     """
     retry, bulkhead = policies.retry, policies.bulkhead
     breaker, close = _breaker(policies.breaker, name=name, operation=operation, emitter=emitter, random=random)
@@ -155,8 +165,9 @@ def build_onion(
         breaker=breaker,
         slots=Slots(bulkhead) if bulkhead else None,
         budget=Budget(retry.budget) if retry and retry.budget else None,
+        addresses=addresses,
         emitter=emitter,
-        clock=clock or _loop_time,
+        clock=_loop_time,
         random=random,
     )
     return _assemble(policies, parts, close=close)
@@ -173,6 +184,11 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
         onion.append(("breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)))
     if parts.slots:
         onion.append(("bulkhead", limiting(parts.slots)))
+    if parts.addresses:
+        # A failure is worth at least the time that a try may take: one that fails at once must not look quick.
+        penalty = (timeout or _PATIENT).attempt or (timeout or _PATIENT).total
+        cluster, refresher = parts.addresses.cluster, parts.addresses.refresher
+        onion.append(("balance", balancing(cluster, refresher, clock=clock, penalty=penalty)))
     if timeout:
         onion.append(("per-try timeout", timing(timeout.attempt)))
 

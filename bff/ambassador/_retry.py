@@ -110,7 +110,7 @@ class Retrier:
         """Return the least and the preferred pause: an upstream's `Retry-After` is spread, never undercut."""
         pause = max(float(self.policy.wait(state)), 0.0)
         asked = retry_after(outcome.headers) if isinstance(outcome, Response) else None
-        if asked is None:
+        if asked is None or cast("Context", state.args[1]).can_move:
             return pause, pause
         if self.policy.max_retry_after is not None:
             asked = min(asked, self.policy.max_retry_after)

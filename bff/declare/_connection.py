@@ -1,11 +1,13 @@
 """An upstream's settings made into something to send with: one wire, and a set of layers for each set of policies."""
 
+import random as chance
 from collections.abc import Awaitable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, Final, Literal, Protocol, cast
 
 from bff.ambassador._address import address
+from bff.ambassador._addresses import Addresses, new_addresses
 from bff.ambassador._auth import authenticating
 from bff.ambassador._core import Context, Request, Response, Send, Wire
 from bff.ambassador._onion import Onion, OnionStatistics, Policies, PolicyOptions, build_onion
@@ -33,7 +35,8 @@ class Connection:
     """
     Where an upstream is, and how it is called.
 
-    Operations share one set of layers, and with it breaker, slots and budget, unless they say something of their own.
+    Operations share one set of layers, and with it breaker, slots and budget, unless they say something of their own;
+    what is known of addresses all of them share.
     `accepts` are the client's headers that may travel on, in lower case.
     """
 
@@ -55,6 +58,7 @@ class Connection:
         )
         auth = settings["auth"]
         self._send = self._wire.send if auth is None else authenticating(auth)(self._wire.send)
+        self._addresses = self._new_addresses()
         self._onion = self._new_onion(self._policies)
         self._own: dict[str, Onion] = {}
 
@@ -106,6 +110,8 @@ class Connection:
         """Close every connection."""
         for onion in (self._onion, *self._own.values()):
             onion.close()
+        if self._addresses is not None:
+            await self._addresses.aclose()
         await self._wire.aclose()
 
     def _onion_of(self, operation: Operation[..., Any]) -> Onion:
@@ -115,5 +121,23 @@ class Connection:
             self._own[operation.name] = self._new_onion(self.policies_of(operation), operation.name)
         return self._own[operation.name]
 
+    def _new_addresses(self) -> Addresses | None:
+        return new_addresses(
+            self.address,
+            name=self.name,
+            balancing=self._policies.balancing,
+            outliers=self._policies.outliers,
+            emitter=self.emitter,
+            resolver=self.settings["resolver"],
+            random=chance.random,
+        )
+
     def _new_onion(self, policies: Policies, operation: str = "") -> Onion:
-        return build_onion(policies, send=self._send, name=self.name, operation=operation, emitter=self.emitter)
+        return build_onion(
+            policies,
+            send=self._send,
+            name=self.name,
+            operation=operation,
+            emitter=self.emitter,
+            addresses=self._addresses,
+        )

@@ -52,6 +52,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "accept_headers": FieldSpec(tuple[str, ...]),
     "auth": ONLY_IN_CODE,
     "transport": ONLY_IN_CODE,
+    "resolver": ONLY_IN_CODE,
     "verify": FieldSpec(Annotated[bool | _Text, Field(union_mode="left_to_right")]),
     "max_body": FieldSpec(Annotated[int, Field(gt=0)]),
     "timeout": FieldSpec(
@@ -116,7 +117,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
 _TEXTS: Final = frozenset({"base_url", "name", "verify", "deadline_header"})
 
 MENDS: Final[Mapping[str, str]] = {
-    "base_url": 'set it to an address: "http://catalog:8000"',
+    "base_url": 'set it to an address: "http://catalog:8000", or to a list of them',
     "name": "set it to a text",
     "headers": "set it to a dict of texts",
     "accept_headers": "set it to a tuple of header names",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 from bff.ambassador._announcing import DEADLINE_HEADER
 from bff.ambassador._auth import Auth
 from bff.ambassador._onion import OnionStatistics
+from bff.ambassador._refresher import Lookup
 from bff.ambassador._wires import Transport, Verify
 from bff.declare._batch import batch_mistakes
 from bff.declare._connection import Connection
@@ -41,7 +42,7 @@ _RESERVED = ("aclose", "binding", "bind", "connected", "connection", "force_brea
 class UpstreamSettings(TypedDict, total=False):
     """What a constructor may set; a mapping over a policy changes just the fields that it names."""
 
-    base_url: str
+    base_url: str | Sequence[str]
     headers: Mapping[str, str]
     accept_headers: Sequence[str]
     auth: "Auth | None"
@@ -59,6 +60,7 @@ class UpstreamSettings(TypedDict, total=False):
     fault: FaultInjection | Mapping[str, Any] | None
     deadline_header: str | None
     transport: "Transport | None"
+    resolver: Lookup | None
 
 
 class Upstream:
@@ -81,6 +83,7 @@ class Upstream:
     accept_headers: ClassVar[Sequence[str]] = ()
     auth: ClassVar["Auth | None"] = None
     transport: ClassVar["Transport | None"] = None
+    resolver: ClassVar[Lookup | None] = None
     verify: ClassVar["Verify"] = True
     max_body: ClassVar[int] = 10_000_000
     timeout: ClassVar[Timeout | None] = Timeout()
@@ -257,14 +260,16 @@ def _connect(
     if not problems and not base_url:
         mend = f"set `base_url` on the class, or {env_prefix(cls.name)}BASE_URL"
         problems.append(Problem("it has no address", mend, cls.__name__, *class_place(cls, "base_url")))
-    if not problems and not isinstance(base_url, str):
-        what, mend = "it has several addresses", "give one: a load balancer's, or a name that resolves to it"
-        problems.append(Problem(what, mend, f"{cls.__name__}.base_url", *class_place(cls, "base_url")))
     if problems:
         raise DeclarationError(problems)
     try:
         return Connection(cls.name, settings, Emitter(observers))
     except DeclarationError as error:
-        place = class_place(cls, "base_url") if base_url == cls.base_url else ("", 0)
-        where = f"{cls.__name__}.base_url"
-        raise DeclarationError([Problem(p.what, p.mend, where, *place) for p in error.problems]) from None
+        raise DeclarationError([_placed(problem, cls, settings) for problem in error.problems]) from None
+
+
+def _placed(problem: Problem, cls: type[Upstream], settings: Mapping[str, Any]) -> Problem:
+    """Return what is wrong with a setting, with the place where the class sets it, if that is what counts."""
+    name = problem.where
+    place = class_place(cls, name) if settings[name] == getattr(cls, name) else ("", 0)
+    return Problem(problem.what, problem.mend, f"{cls.__name__}.{name}", *place)

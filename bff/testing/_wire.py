@@ -53,6 +53,9 @@ class _Faked(Connection):
         self._script.expect(operation)
         return super().send_of(operation)
 
+    def _new_addresses(self) -> None:
+        """Choose no address and resolve no name: all of them would be answered by the script."""
+
     def _new_onion(self, policies: Policies, operation: str = "") -> Onion:
         return super()._new_onion(_tamed(policies), operation)
 

@@ -7,7 +7,7 @@ import pytest
 
 from bff import CircuitBreaker
 from bff.ambassador._breaker import Breaker, State
-from bff.ambassador._breaking import verdict
+from bff.ambassador._verdict import verdict
 
 
 class Told:
