@@ -3,10 +3,11 @@
 import asyncio
 import sys
 import time
+from dataclasses import replace
 
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._onion import Policies, build_onion
-from bff.policy import Bulkhead, CircuitBreaker, Retry, Timeout
+from bff.policy import Bulkhead, CircuitBreaker, FaultInjection, Hedging, RateLimit, Retry, Timeout
 
 ANSWER = Response(200, {}, b"")
 CALLS = 20_000
@@ -19,14 +20,20 @@ async def null_wire(_request: Request, _context: Context) -> Response:
     return ANSWER
 
 
+OFF = Policies(timeout=None, retry=None, breaker=None, bulkhead=None)
 CASES: dict[str, Policies | None] = {
     "bare await": None,
-    "all off": Policies(timeout=None, retry=None, breaker=None, bulkhead=None),
-    "timeouts": Policies(timeout=Timeout(), retry=None, breaker=None, bulkhead=None),
-    "retry": Policies(timeout=None, retry=Retry(), breaker=None, bulkhead=None),
-    "breaker": Policies(timeout=None, retry=None, breaker=CircuitBreaker(), bulkhead=None),
-    "bulkhead": Policies(timeout=None, retry=None, breaker=None, bulkhead=Bulkhead()),
-    "all on": Policies(),
+    "all off": OFF,
+    "timeouts": replace(OFF, timeout=Timeout()),
+    "retry": replace(OFF, retry=Retry()),
+    "breaker": replace(OFF, breaker=CircuitBreaker()),
+    "bulkhead": replace(OFF, bulkhead=Bulkhead()),
+    "hedging, fixed": replace(OFF, hedging=Hedging(1.0)),
+    "hedging, p95": replace(OFF, hedging=Hedging("p95")),
+    "rate limit": replace(OFF, rate_limit=RateLimit(1e9)),
+    "fault": replace(OFF, fault=FaultInjection(1.0)),
+    "defaults": Policies(),
+    "all on": Policies(hedging=Hedging(), rate_limit=RateLimit(1e9), fault=FaultInjection(1.0)),
 }
 
 
@@ -52,7 +59,7 @@ def main() -> None:
     for name, policies in CASES.items():
         cost = asyncio.run(measure(policies))
         bare = bare or cost
-        print(f"{name:12} {cost:6.2f} us   {cost - bare:+6.2f} us over bare")
+        print(f"{name:14} {cost:6.2f} us   {cost - bare:+6.2f} us over bare")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,16 @@ __all__ = [
     "AddressReturned",
     "AddressesChanged",
     "AttemptFailed",
+    "AttemptRejected",
     "BreakerChanged",
+    "BudgetExhausted",
     "CallFailed",
     "CallFinished",
     "Emitter",
     "Event",
+    "FaultInjected",
+    "HedgeStarted",
+    "HedgeWon",
     "Observer",
     "PanicChanged",
     "RequestFinished",
@@ -64,6 +69,59 @@ class AttemptFailed(Event):
     attempt: int
     cause: str
     retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRejected(Event):
+    """
+    A layer of ours refused to send a try; `cause` says which.
+
+    It is `"open"` (the breaker), `"overloaded"` (the bulkhead, or our own limit of connections), `"rate-limited"`, or
+    the cause of another `RejectedError`. `retry_after` is when it would be sent, in seconds, where that is known.
+    """
+
+    upstream: str
+    operation: str
+    cause: str
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetExhausted(Event):
+    """There was reason for another try and no token left for it; `wanted` is `"retry"` or `"hedge"`."""
+
+    upstream: str
+    operation: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeStarted(Event):
+    """A try was late, `delay` seconds after it began, and another was sent beside it; `attempt` is its number."""
+
+    upstream: str
+    operation: str
+    attempt: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeWon(Event):
+    """A hedge, try number `attempt`, gave the answer; the tries that were still under way have been cancelled."""
+
+    upstream: str
+    operation: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaultInjected(Event):
+    """`FaultInjection` struck: a try was held up for `delay` seconds, answered with `status`, or both."""
+
+    upstream: str
+    operation: str
+    delay: float
+    status: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,14 @@ from bff.ambassador._bulkhead import Slots, limiting
 from bff.ambassador._cluster import AddressStatistics
 from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
-from bff.ambassador._reporting import reporting
+from bff.ambassador._faulting import faulting
+from bff.ambassador._hedger import Hedger
+from bff.ambassador._hedging import hedging
+from bff.ambassador._rate import Rate
+from bff.ambassador._rating import rating
+from bff.ambassador._reporting import reporting, reporting_refusals
 from bff.ambassador._retry import Retrier, retrying
-from bff.events import BreakerChanged, Emitter
+from bff.events import AttemptRejected, BreakerChanged, Emitter
 from bff.policy import (
     Bulkhead,
     CircuitBreaker,
@@ -30,6 +35,7 @@ from bff.policy import (
     OutlierDetection,
     RateLimit,
     Retry,
+    RetryBudget,
     Timeout,
 )
 
@@ -82,7 +88,9 @@ class OnionStatistics:
     What the layers know at this moment; `None` where the layer is off.
 
     `calls` and `failure_rate` (0 to 1) are the breaker's window, `taken` and `queued` the bulkhead's slots and
-    waiting calls, `retry_tokens` what the retry budget holds, `addresses` each of several.
+    waiting calls, `retry_tokens` what the budget of retries and hedges holds, `hedge_delay` how many seconds after its
+    beginning a try is hedged (`None` also while too few have been seen to know), `rate_tokens` how many tries the rate
+    limit would let through at once, `addresses` each of several.
     """
 
     state: State | None
@@ -91,6 +99,8 @@ class OnionStatistics:
     taken: int | None
     queued: int | None
     retry_tokens: float | None
+    hedge_delay: float | None
+    rate_tokens: float | None
     addresses: tuple[AddressStatistics, ...] = ()
 
 
@@ -101,7 +111,9 @@ class Parts:
     send: Send
     breaker: Breaker | None
     slots: Slots | None
+    rate: Rate | None
     budget: Budget | None
+    hedger: Hedger | None
     addresses: Addresses | None
     emitter: Emitter
     clock: Callable[[], float]
@@ -119,7 +131,7 @@ class Onion:
     close: Callable[[], None]
 
     def retimed(self, timeout: Timeout | None) -> "Onion":
-        """Return an onion with another timeout that shares breaker, slots and budget with this one."""
+        """Return an onion with another timeout that shares all that its layers remember with this one."""
         return _assemble(replace(self.policies, timeout=timeout), self.parts, close=self.close)
 
     def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
@@ -129,7 +141,7 @@ class Onion:
 
     def statistics(self) -> OnionStatistics:
         """Return what the layers know now."""
-        breaker, slots, budget = self.parts.breaker, self.parts.slots, self.parts.budget
+        breaker, slots, budget, hedger = self.parts.breaker, self.parts.slots, self.parts.budget, self.parts.hedger
         addresses = self.parts.addresses
         return OnionStatistics(
             state=breaker.state if breaker else None,
@@ -138,8 +150,20 @@ class Onion:
             taken=slots.taken if slots else None,
             queued=slots.queued if slots else None,
             retry_tokens=budget.tokens if budget else None,
+            hedge_delay=hedger.delay if hedger else None,
+            rate_tokens=self._rate_tokens(),
             addresses=addresses.cluster.statistics() if addresses else (),
         )
+
+    def _rate_tokens(self) -> float | None:
+        rate = self.parts.rate
+        if rate is None:
+            return None
+        try:
+            now = self.parts.clock()
+        except RuntimeError:  # no loop runs, and with it no clock
+            now = rate.updated
+        return rate.tokens(now)
 
 
 def build_onion(
@@ -158,14 +182,19 @@ def build_onion(
     Several onions may stand on one wire, and share the addresses of their upstream; without `addresses` a request goes
     where it says.
     """
-    retry, bulkhead = policies.retry, policies.bulkhead
+    bulkhead, rate_limit, hedges = policies.bulkhead, policies.rate_limit, policies.hedging
+    if policies.fault:
+        send = faulting(policies.fault, random=random, emitter=emitter)(send)
+    budget = _budget(policies)
     breaker, close = _breaker(policies.breaker, name=name, operation=operation, emitter=emitter, random=random)
     parts = Parts(
         send=announcing(policies.deadline_header)(send),
         breaker=breaker,
         slots=Slots(bulkhead) if bulkhead else None,
-        budget=Budget(retry.budget) if retry and retry.budget else None,
         addresses=addresses,
+        rate=Rate(rate_limit) if rate_limit else None,
+        budget=budget,
+        hedger=Hedger(hedges, retry=policies.retry, budget=budget, emitter=emitter) if hedges else None,
         emitter=emitter,
         clock=_loop_time,
         random=random,
@@ -180,10 +209,16 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
     if retry:
         retrier = Retrier(retry, budget=parts.budget, clock=clock, random=parts.random, emitter=parts.emitter)
         onion.append(("retry", retrying(retrier)))
+    if parts.hedger:
+        onion.append(("hedge", hedging(parts.hedger)))
+    if parts.emitter.wants(AttemptRejected):
+        onion.append(("", reporting_refusals(parts.emitter)))
     if parts.breaker and policies.breaker:
         onion.append(("breaker", breaking(parts.breaker, clock=clock, slow_call=policies.breaker.slow_call)))
     if parts.slots:
         onion.append(("bulkhead", limiting(parts.slots)))
+    if parts.rate:
+        onion.append(("rate limit", rating(parts.rate, clock=clock)))
     if parts.addresses:
         # A failure is worth at least the time that a try may take: one that fails at once must not look quick.
         penalty = (timeout or _PATIENT).attempt or (timeout or _PATIENT).total
@@ -196,7 +231,15 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None]) ->
     for _, layer in reversed(onion):
         send = layer(send)
     send = reporting(parts.emitter, clock=clock)(send)
-    return Onion(policies, parts, send, layers=(*(name for name, _ in onion), "wire"), close=close)
+    names = [*(name for name, _ in onion if name), *(["fault"] if policies.fault else []), "wire"]
+    return Onion(policies, parts, send, layers=tuple(names), close=close)
+
+
+def _budget(policies: Policies) -> Budget | None:
+    """Return what retries and hedges draw on together."""
+    if policies.retry:
+        return Budget(policies.retry.budget) if policies.retry.budget else None
+    return Budget(RetryBudget()) if policies.hedging else None
 
 
 def _breaker(

@@ -1,13 +1,13 @@
-"""Say once of every call how it ended, to whoever subscribed."""
+"""Say of every call how it ended, and of every try that was refused why, to whoever subscribed."""
 
 from collections.abc import Callable
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
-from bff.errors import RejectedError, UpstreamError
-from bff.events import CallFailed, CallFinished, Emitter
+from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
+from bff.events import AttemptRejected, CallFailed, CallFinished, Emitter
 
-__all__ = ["reporting"]
+__all__ = ["reporting", "reporting_refusals"]
 
 _SERVER_ERRORS: Final = 500  # and above
 
@@ -37,6 +37,25 @@ def reporting(emitter: Emitter, *, clock: Callable[[], float]) -> Layer:
             return response
 
         return reported
+
+    return layer
+
+
+def reporting_refusals(emitter: Emitter) -> Layer:
+    """Emit `AttemptRejected` for every try that a layer below refuses to send."""
+
+    def layer(send: Send) -> Send:
+        async def told(request: Request, context: Context) -> Response:
+            try:
+                return await send(request, context)
+            except DeadlineExceeded:
+                raise  # it was sent, and took too long
+            except RejectedError as error:
+                event = AttemptRejected(context.upstream, context.operation, error.cause, error.retry_after)
+                emitter.emit(event)
+                raise
+
+        return told
 
     return layer
 

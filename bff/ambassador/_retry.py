@@ -9,23 +9,25 @@ from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
 
 from bff.ambassador._budget import Budget
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._repeatable import is_repeatable
 from bff.ambassador._retry_after import retry_after
-from bff.errors import CircuitOpen, DeadlineExceeded, RejectedError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from bff.events import AttemptFailed, Emitter
+from bff.errors import (
+    CircuitOpen,
+    DeadlineExceeded,
+    RateLimited,
+    RejectedError,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from bff.events import AttemptFailed, BudgetExhausted, Emitter
 from bff.policy import Retry
 
 __all__ = ["retrying"]
 
-# RFC 9110 section 9.2.2.
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-# Another try would be refused for the same reason.
 _SERVER_ERRORS: Final = 500  # and above
-_FINAL: Final = (CircuitOpen, DeadlineExceeded)
-
-
-def is_repeatable(request: Request) -> bool:
-    """Say whether sending `request` twice does no more than sending it once."""
-    return request.method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name, _ in request.headers)
+# Another try would be refused for the same reason.
+_FINAL: Final = (CircuitOpen, DeadlineExceeded, RateLimited)
 
 
 class Retrier:
@@ -50,7 +52,9 @@ class Retrier:
         self._statuses = frozenset(policy.statuses)
         self._clock = clock
         self._random = random
-        self._emitter = emitter if emitter.wants(AttemptFailed) else None
+        self._emitter = emitter
+        self._tells_failed = emitter.wants(AttemptFailed)
+        self._tells_exhausted = emitter.wants(BudgetExhausted)
         # Only what strategies may look at: it never runs.
         self._retrying = AsyncRetrying(stop=stop_after_attempt(policy.attempts), wait=policy.wait)
 
@@ -71,11 +75,23 @@ class Retrier:
         pause = None
         if not context.is_retry and await self._wants(state, request, outcome):
             pause = self._fit(self._wait(state, outcome), context)
-            if self.budget is not None and not self.budget.has_token():
+            if pause is not None and self.budget is not None and not self.budget.has_token():
                 pause = None
-        if self._emitter is not None:
+                self._exhausted(context)
+        if self._tells_failed:
             self._report(state, outcome, pause)
         return pause
+
+    def withdraw(self, context: Context) -> bool:
+        """Take the token of a try whose pause is over; `False` where there is none left."""
+        if self.budget is None or self.budget.withdraw():
+            return True
+        self._exhausted(context)
+        return False
+
+    def _exhausted(self, context: Context) -> None:
+        if self._tells_exhausted:
+            self._emitter.emit(BudgetExhausted(context.upstream, context.operation, "retry"))
 
     def _report(self, state: RetryCallState, outcome: Response | Exception, pause: float | None) -> None:
         is_fine = isinstance(outcome, Response) and outcome.status < _SERVER_ERRORS
@@ -83,8 +99,8 @@ class Retrier:
             return  # what we refused was not tried
         context = cast("Context", state.args[1])
         cause = "status" if isinstance(outcome, Response) else str(getattr(outcome, "cause", "error"))
-        event = AttemptFailed(context.upstream, context.operation, state.attempt_number, cause, retry_in=pause)
-        cast("Emitter", self._emitter).emit(event)
+        attempt = _tries(state, context)
+        self._emitter.emit(AttemptFailed(context.upstream, context.operation, attempt, cause, retry_in=pause))
 
     def _set(self, state: RetryCallState, outcome: Response | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -94,7 +110,7 @@ class Retrier:
         state.outcome_timestamp = self._clock()
 
     async def _wants(self, state: RetryCallState, request: Request, outcome: Response | Exception) -> bool:
-        if state.attempt_number >= self.policy.attempts or isinstance(outcome, _FINAL):
+        if _tries(state, cast("Context", state.args[1])) >= self.policy.attempts or isinstance(outcome, _FINAL):
             return False
         is_unsent = isinstance(outcome, UpstreamError) and not outcome.sent
         if not (is_unsent or is_repeatable(request)):
@@ -127,6 +143,11 @@ class Retrier:
         return (least + left) / 2 if least < min(preferred, left) else None
 
 
+def _tries(state: RetryCallState, context: Context) -> int:
+    """Return how many tries there have been: tenacity counts neither hedges nor, we, what was refused."""
+    return max(state.attempt_number, context.attempts)
+
+
 def retrying(retrier: Retrier) -> Layer:
     """
     Repeat what failed up to `attempts` times; the first try runs inline and costs nothing.
@@ -150,7 +171,7 @@ def retrying(retrier: Retrier) -> Layer:
                 while (pause := await retrier.pause(state, outcome)) is not None:
                     await asyncio.sleep(pause)
                     # Whoever slept at the same time may have used the budget up meanwhile.
-                    if retrier.budget is not None and not retrier.budget.withdraw():
+                    if not retrier.withdraw(context):
                         break
                     state.idle_for += pause
                     state.prepare_for_next_attempt()

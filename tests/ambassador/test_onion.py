@@ -21,7 +21,7 @@ from bff import (
     UpstreamUnreachable,
 )
 from bff.ambassador import Context, Onion, Policies, Request, Response, build_onion
-from bff.events import AttemptFailed, BreakerChanged, CallFailed, CallFinished, Emitter, Event
+from bff.events import AttemptFailed, AttemptRejected, BreakerChanged, CallFailed, CallFinished, Emitter, Event
 from tests.support.faults import FaultServer
 from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
@@ -265,6 +265,7 @@ def test_events_tell_each_failed_try_and_once_how_the_call_ended() -> None:
             CallFailed("test", "op", "status", "answered 500", 0.25, 1, "id-1"),
             BreakerChanged("test", "", "closed", "open"),
             AttemptFailed("test", "op", 1, "unreachable", 0.5),
+            AttemptRejected("test", "op", "open", 4.5),
         ] == seen[:-1]
         assert isinstance(seen[-1], CallFailed)
         assert ("open", 1) == (seen[-1].cause, seen[-1].attempts)
@@ -303,7 +304,7 @@ def test_statistics_say_what_the_layers_know_and_none_where_one_is_off() -> None
         await timed(onion)
         await timed(onion)
         on, off = onion.statistics(), onion_of(ScriptedWire(), OFF).statistics()
-        assert ("closed", 2, 0.5, 0, 0, None) == tuple(getattr(on, name) for name in on.__slots__)
+        assert ("closed", 2, 0.5, 0, 0, None, None, None, ()) == tuple(getattr(on, name) for name in on.__slots__)
         assert {None, ()} == {getattr(off, name) for name in off.__slots__}
 
     run(main())
