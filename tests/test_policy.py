@@ -17,9 +17,9 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (3, None, (429, 502, 503, 504), None) == (retry.attempts, retry.when, retry.statuses, retry.max_retry_after)
     assert RetryBudget(0.2, burst=10) == retry.budget
     assert CircuitBreaker() == CircuitBreaker(
-        0.5, min_calls=20, window=10.0, slow_call=None, slow_rate=1.0, cooldown=5.0, max_cooldown=60.0, probes=1
+        0.5, min_calls=20, window=10.0, slow_call=None, slow_rate=1.0, cooldown=2.0, max_cooldown=10.0, probes=1
     )
-    assert Bulkhead(256, queue=0) == Bulkhead()
+    assert Bulkhead(100, queue=100) == Bulkhead()
 
 
 def test_the_default_wait_is_tenacitys_own_full_jitter() -> None:

@@ -60,14 +60,13 @@ async def visits(crowd: Crowd, ask: Ask, random: Random) -> list[Visit]:
 async def _visit(ask: Ask, at: float, patiences: list[float], pauses: list[float]) -> Visit:
     loop = asyncio.get_running_loop()
     start = loop.time()
-    outcome = ""
-    for asked, patience in enumerate(patiences):
-        if asked:
-            await asyncio.sleep(pauses[asked - 1])
-        outcome = await _ask(ask, patience)
+    asked, outcome = 1, await _ask(ask, patiences[0])
+    for pause, patience in zip(pauses, patiences[1:], strict=True):
         if outcome == "ok":
             break
-    return Visit(at, loop.time() - start, outcome, asked + 1)
+        await asyncio.sleep(pause)
+        asked, outcome = asked + 1, await _ask(ask, patience)
+    return Visit(at, loop.time() - start, outcome, asked)
 
 
 async def _ask(ask: Ask, patience: float) -> str:

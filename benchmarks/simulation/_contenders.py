@@ -1,7 +1,7 @@
 """Who calls the upstream: `bff` with its defaults and some variants of them, nobody's policy, and one by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, tzinfo
 from types import MappingProxyType
@@ -15,9 +15,20 @@ import tenacity
 from benchmarks.simulation._network import ModelTransport, ModelWire, Network
 from bff.ambassador import Ambassador, Context, Request
 from bff.ambassador._onion import PolicyOptions
-from bff.policy import Retry
+from bff.policy import Bulkhead, Hedging, LoadBalancing, Retry
 
-__all__ = ["BY_HAND", "CONTENDERS", "DEFAULTS", "NO_POLICY", "Ask", "Contender"]
+__all__ = [
+    "BY_HAND",
+    "CONTENDERS",
+    "DEFAULTS",
+    "HEDGING",
+    "NO_BUDGET",
+    "NO_POLICY",
+    "PEAK_EWMA",
+    "SMALL_BULKHEAD",
+    "Ask",
+    "Contender",
+]
 
 Ask: TypeAlias = Callable[[], Awaitable[int]]
 Contender: TypeAlias = Callable[[Network], AbstractAsyncContextManager[Ask]]
@@ -25,16 +36,19 @@ Contender: TypeAlias = Callable[[Network], AbstractAsyncContextManager[Ask]]
 DEFAULTS: Final = "bff, as it comes"
 NO_POLICY: Final = "no policy"
 BY_HAND: Final = "httpx + tenacity + pybreaker"
+NO_BUDGET: Final = "bff, retries without a budget"
+HEDGING: Final = "bff, hedging"
+PEAK_EWMA: Final = "bff, peak EWMA"
+SMALL_BULKHEAD: Final = "bff, Bulkhead(16, queue=16)"
 
 
 def bff(**policies: Unpack[PolicyOptions]) -> Contender:
     """Return an `Ambassador` to the upstream, with the defaults where nothing else is said."""
 
     @asynccontextmanager
-    async def contender(network: Network) -> AsyncIterator[Ask]:
+    async def contender(network: Network) -> AsyncGenerator[Ask, None]:
         wire = ModelWire(network, connect=1.0)
-        (address,) = network.servers
-        async with Ambassador(address, name="upstream", wire=wire, **policies) as upstream:
+        async with Ambassador(list(network.servers), name="upstream", wire=wire, **policies) as upstream:
 
             async def ask() -> int:
                 return (await upstream.get("/products/7")).status
@@ -45,7 +59,7 @@ def bff(**policies: Unpack[PolicyOptions]) -> Contender:
 
 
 @asynccontextmanager
-async def no_policy(network: Network) -> AsyncIterator[Ask]:
+async def no_policy(network: Network) -> AsyncGenerator[Ask, None]:
     """Send each request once to some address and wait for as long as the client does."""
     wire = ModelWire(network, connect=None)
 
@@ -57,7 +71,7 @@ async def no_policy(network: Network) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
-async def by_hand(network: Network) -> AsyncIterator[Ask]:
+async def by_hand(network: Network) -> AsyncGenerator[Ask, None]:
     """Do what one finds in many services: httpx as it comes, tenacity around it, and pybreaker in between."""
     client = httpx.AsyncClient(transport=ModelTransport(network))
     breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=60)
@@ -91,6 +105,9 @@ CONTENDERS: Final[Mapping[str, Contender]] = MappingProxyType(
         DEFAULTS: bff(),
         NO_POLICY: no_policy,
         BY_HAND: by_hand,
-        "bff, retries without a budget": bff(retry=Retry(budget=None)),
+        NO_BUDGET: bff(retry=Retry(budget=None)),
+        HEDGING: bff(hedging=Hedging()),
+        PEAK_EWMA: bff(balancing=LoadBalancing("peak_ewma")),
+        SMALL_BULKHEAD: bff(bulkhead=Bulkhead(16, queue=16)),
     }
 )

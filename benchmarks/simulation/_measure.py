@@ -20,7 +20,7 @@ from bff.testing import run_virtual
 __all__ = ["BIN", "Result", "measure"]
 
 BIN: Final = 2  # seconds
-_WELL: Final = 0.99  # the share of visitors who get an answer while all is well
+_WELL: Final = 0.95  # the share of visitors who get an answer while all is well, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Result:
     `success` is the share of visitors who got their answer, `success_in_trouble` of those who came during the trouble;
     `p50` and `p99` are how long these waited, `p50_failed` how long the others did. `load` is how many tries the
     upstream got per visitor, `load_in_trouble` during the trouble, `peak` the most a second; `wasted` the share of its
-    work that it did for nobody. `recovery` is how long after the trouble visitors still came to grief.
+    work that it did for nobody. `recovery` is how long after the trouble many visitors still came to grief, `None`
+    where they did so to the end.
     The rest are series, a number for each `BIN` seconds: by the time of a visitor's coming, or of a try.
     """
 
@@ -44,7 +45,7 @@ class Result:
     load_in_trouble: float
     peak: float
     wasted: float
-    recovery: float
+    recovery: float | None
     outcomes: dict[str, int]
     successes: list[float]
     p99s: list[float | None]
@@ -91,7 +92,7 @@ def _result(scenario: Scenario, seen: Sequence[Visit], servers: Sequence[Server]
         load_in_trouble=_rounded(tries_in_trouble / max(len(in_trouble), 1)),
         peak=max(rates, default=0.0),
         wasted=_rounded(sum(server.wasted for server in servers) / work if work else 0.0),
-        recovery=_recovery(seen, end),
+        recovery=_recovery(seen, end, scenario.crowd.seconds),
         outcomes=dict(sorted(Counter(visit.outcome for visit in seen).items())),
         successes=[_rounded(_share(bin_)) for bin_ in _bins(seen, scenario.crowd.seconds)],
         p99s=[_p99(bin_) for bin_ in _bins(seen, scenario.crowd.seconds)],
@@ -99,13 +100,14 @@ def _result(scenario: Scenario, seen: Sequence[Visit], servers: Sequence[Server]
     )
 
 
-def _recovery(seen: Sequence[Visit], end: float) -> float:
-    """Return the seconds from the end of the trouble to that of the last one in which not nearly all went well."""
-    after = [visit for visit in seen if visit.at >= end]
+def _recovery(seen: Sequence[Visit], begin: float, end: float) -> float | None:
+    """Return how many seconds after `begin` the last one is over in which not nearly all went well."""
     seconds: dict[int, list[Visit]] = {}
-    for visit in after:
-        seconds.setdefault(int(visit.at - end), []).append(visit)
-    return float(max((second + 1 for second, came in seconds.items() if _share(came) < _WELL), default=0))
+    for visit in seen:
+        if visit.at >= begin:
+            seconds.setdefault(int(visit.at - begin), []).append(visit)
+    ill = max((second + 1 for second, came in seconds.items() if _share(came) < _WELL), default=0)
+    return float(ill) if begin + ill < end else None
 
 
 def _bins(seen: Sequence[Visit], seconds: float) -> list[list[Visit]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -28,24 +29,24 @@ class Network:
         self._kept: Counter[str] = Counter()
         for name, server in servers.items():
             # Kept connections to a process that dies end with it; those to a host that vanishes seem to be there.
-            server.on_death = lambda name=name: self._forget(name)
+            server.on_death = partial(self._forget, name)
 
     def any_address(self) -> str:
         """Draw an address, as the service of a cluster does for a connection."""
         return self._random.choice(self._addresses)
 
-    async def connect(self, origin: str, timeout: float | None) -> None:
+    async def connect(self, origin: str, within: float | None) -> None:
         """
         Take a kept connection or make one.
 
-        Raises `ConnectionRefusedError`, and `TimeoutError` after `timeout` seconds without an answer.
+        Raises `ConnectionRefusedError`, and `TimeoutError` after `within` seconds without an answer.
         """
         server = self.servers[origin]
         server.count()
         if self._kept[origin] > 0:
             self._kept[origin] -= 1
         else:
-            await _connected(server, timeout)
+            await _connected(server, within)
 
     async def ask(self, origin: str) -> int:
         """Send a request over a connection just had and return the answer's status; raises `ConnectionResetError`."""
@@ -58,8 +59,8 @@ class Network:
             self._kept[origin] = 0
 
 
-async def _connected(server: Server, timeout: float | None) -> None:
-    left = timeout if timeout is not None else sum(_SYN_PAUSES)
+async def _connected(server: Server, within: float | None) -> None:
+    left = within if within is not None else sum(_SYN_PAUSES)
     for pause in _SYN_PAUSES:
         if server.state == "refusing":
             raise ConnectionRefusedError

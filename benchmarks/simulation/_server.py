@@ -20,14 +20,16 @@ class Phase:
     """
     A time of trouble, in seconds since the beginning.
 
-    `speed` is what is left of the workers' speed. An address that is `"silent"` answers nothing, not even a
-    connection attempt; one that is `"refusing"` has no process behind it; one that is `"failing"` answers 503 at once.
+    `speed` is what is left of the workers' speed. An address that is `"silent"` answers nothing, not even a connection
+    attempt; one that is `"refusing"` has no process behind it; one that is `"failing"` answers 503 at once to the
+    `share` of its requests.
     """
 
     begin: float
     end: float
     speed: float = 1.0
     state: State = "up"
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ class Server:
     @property
     def state(self) -> State:
         """What the address is like now."""
-        now = self._now()
-        return next((phase.state for phase in self._setup.phases if phase.begin <= now < phase.end), "up")
+        phase = self._phase()
+        return phase.state if phase else "up"
 
     @property
     def is_accepting(self) -> bool:
@@ -87,14 +89,20 @@ class Server:
     def submit(self) -> asyncio.Future[int]:
         """Return what becomes the status; who cancels it has left."""
         answer: asyncio.Future[int] = self._loop.create_future()
-        if self.state == "failing":
-            self._loop.call_later(_ROUND_TRIP, _settle, answer, _UNAVAILABLE)
-        elif self.state == "refusing":
+        phase = self._phase()
+        state = phase.state if phase else "up"
+        if state == "refusing":
             answer.set_exception(ConnectionResetError())
-        elif self.state == "up":
+        elif phase and state == "failing" and self._random.random() < phase.share:
+            self._loop.call_later(_ROUND_TRIP, _settle, answer, _UNAVAILABLE)
+        elif state != "silent":
             self._queue.append(answer)
             self._work_on()
         return answer
+
+    def _phase(self) -> Phase | None:
+        now = self._now()
+        return next((phase for phase in self._setup.phases if phase.begin <= now < phase.end), None)
 
     def _work_on(self) -> None:
         while self._queue and len(self._running) < self._setup.workers:

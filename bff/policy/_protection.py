@@ -41,8 +41,8 @@ class CircuitBreaker:
     window: float = 10.0
     slow_call: float | None = None
     slow_rate: float = 1.0
-    cooldown: float = 5.0
-    max_cooldown: float = 60.0
+    cooldown: float = 2.0
+    max_cooldown: float = 10.0
     probes: int = 1
     listeners: "Sequence[CircuitBreakerListener]" = ()
     storage: "CircuitBreakerStorage | None" = None
@@ -72,9 +72,9 @@ class Bulkhead:
     With `queue=0` a call that finds no free slot is refused at once.
     """
 
-    limit: int = 256
+    limit: int = 100
     _: KW_ONLY
-    queue: int = 0
+    queue: int = 100
 
     def __post_init__(self) -> None:
         validate(self, limit=COUNT, queue=COUNT_OR_ZERO)
