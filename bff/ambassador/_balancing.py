@@ -56,13 +56,8 @@ def balancing(
                 raise
             finally:
                 member.active -= 1
-            if response.status >= _CLIENT_ERRORS:
+            if is_timed or member.is_troubled or response.status >= _CLIENT_ERRORS:
                 referee.judge(member, response, context, start)
-            elif is_timed:
-                now = clock()
-                cluster.succeeded(member, now - start, now)
-            elif member.is_troubled:
-                cluster.succeeded(member, 0.0, 0.0)
             else:
                 member.calls += 1
             return response
@@ -74,7 +69,7 @@ def balancing(
 
 @dataclass(frozen=True, slots=True)
 class _Referee:
-    """Says of tries that did not plainly succeed what they mean for their address."""
+    """Says what a try means for its address."""
 
     cluster: Cluster
     clock: Callable[[], float]
@@ -87,7 +82,7 @@ class _Referee:
         self.cluster.failed(member, status, max(took, self.penalty), now)
 
     def judge(self, member: Member, response: Response, context: Context, start: float) -> None:
-        """Take an answer that may not speak for its address."""
+        """Take an answer, which may speak for its address or not."""
         status = response.status
         is_well = verdict(status)
         if is_well is False:

@@ -1,10 +1,10 @@
 """Keep the addresses behind a name fresh, off the path of any request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context as Variables
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from bff.ambassador._core import Context
 from bff.errors import UpstreamUnreachable
@@ -29,8 +29,12 @@ class Found:
     ttl: float
 
 
-Lookup: TypeAlias = Callable[[str], Awaitable[Found]]
-"""Finds the IP addresses behind a name; raises `NotResolved`."""
+class Lookup(Protocol):
+    """Finds the IP addresses behind a name: a `Resolver`, or anything like it."""
+
+    async def __call__(self, name: str, /) -> Found:
+        """Return what was found; raises `NotResolved`."""
+        ...
 
 
 class Refresher:
