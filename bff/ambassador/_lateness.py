@@ -40,6 +40,7 @@ class Lateness:
         """Tell an item when it is late."""
         self._waiting.append(item)
         if self._timer is None:
+            # The head's time, and not this item's: others may wait while the timer rings.
             self._timer = self.loop.call_at(self._waiting[0].when, self._ring)
 
     def tidy(self) -> None:
@@ -49,9 +50,11 @@ class Lateness:
             waiting.popleft()
 
     def _ring(self) -> None:
+        assert self._timer is not None
+        # Loops let timers fire a little early: by then their time has come.
+        now = max(self.loop.time(), self._timer.when())
         self._timer = None
         waiting = self._waiting
-        now = self.loop.time()
         while waiting and (waiting[0].is_over or waiting[0].when <= now):
             item = waiting.popleft()
             if not item.is_over:

@@ -94,10 +94,10 @@ class Race:
             winner = await self._winner_after(outcome)
         finally:
             self._is_over = True
-            await _cancelled([hedge.task for hedge in self._hedges])
             # A hedge begins only once the try before it has been sent: their numbers have no gaps.
             context = self._first.context
             context.attempts = max([context.attempts, *(hedge.context.attempts for hedge in self._hedges)])
+            await _cancelled([hedge.task for hedge in self._hedges])
         if winner is None:
             return None
         self._hedger.won(winner.context)

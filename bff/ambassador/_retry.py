@@ -137,6 +137,9 @@ class Retrier:
         least, preferred = pauses
         if context.limit is None:
             return preferred
+        # Loops let timers fire a little early: there may seem to be time left, and nothing that would end another try.
+        if context.limit.rang:
+            return None
         left = context.limit.when - self._clock()
         if preferred < left:
             return preferred

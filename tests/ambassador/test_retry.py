@@ -189,6 +189,20 @@ def test_a_retry_ends_with_the_whole_calls_time() -> None:
     run(main())
 
 
+def test_a_retry_without_a_pause_does_not_begin_in_the_moment_in_which_the_calls_time_is_up() -> None:
+    """Nothing would end it any more."""
+
+    async def main() -> None:
+        wire = ScriptedWire(delay=FOR_EVER)
+        policies = Policies(Timeout(0.1, per_try=0.05), Retry(9, wait=wait_fixed(0)), breaker=None, bulkhead=None)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        assert isinstance(await call(build_onion(policies, send=wire.send, name="test")), UpstreamTimeout)
+        assert (2, 0.1) == (len(wire.sent), round(loop.time() - start, 6))
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("asked", "total", "limit", "chance", "expected"),
     [
