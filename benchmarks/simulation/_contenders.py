@@ -39,7 +39,7 @@ BY_HAND: Final = "httpx + tenacity + pybreaker"
 NO_BUDGET: Final = "bff, retries without a budget"
 HEDGING: Final = "bff, hedging"
 PEAK_EWMA: Final = "bff, peak EWMA"
-SMALL_BULKHEAD: Final = "bff, Bulkhead(16, queue=16)"
+SMALL_BULKHEAD: Final = "bff, Bulkhead(16)"
 
 
 def bff(**policies: Unpack[PolicyOptions]) -> Contender:
@@ -108,6 +108,6 @@ CONTENDERS: Final[Mapping[str, Contender]] = MappingProxyType(
         NO_BUDGET: bff(retry=Retry(budget=None)),
         HEDGING: bff(hedging=Hedging()),
         PEAK_EWMA: bff(balancing=LoadBalancing("peak_ewma")),
-        SMALL_BULKHEAD: bff(bulkhead=Bulkhead(16, queue=16)),
+        SMALL_BULKHEAD: bff(bulkhead=Bulkhead(16)),
     }
 )

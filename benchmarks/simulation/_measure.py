@@ -107,7 +107,7 @@ def _recovery(seen: Sequence[Visit], begin: float, end: float) -> float | None:
         if visit.at >= begin:
             seconds.setdefault(int(visit.at - begin), []).append(visit)
     ill = max((second + 1 for second, came in seconds.items() if _share(came) < _WELL), default=0)
-    return float(ill) if begin + ill < end else None
+    return None if ill and begin + ill >= end else float(ill)
 
 
 def _bins(seen: Sequence[Visit], seconds: float) -> list[list[Visit]]:

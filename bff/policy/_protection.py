@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Final
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal
 
 from bff.policy._rules import (
     COUNT,
@@ -64,20 +65,35 @@ class CircuitBreaker:
         )
 
 
+class _Size(Enum):
+    """What `queue` is until someone says otherwise."""
+
+    LIMIT = "limit"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True, slots=True)
 class Bulkhead:
     """
     How many tries may run at once, and how many calls may wait for a slot.
 
-    With `queue=0` a call that finds no free slot is refused at once.
+    `queue` left out is as many as `limit`, whatever `limit` becomes. With `queue=0` a call that finds no free slot is
+    refused at once.
     """
 
     limit: int = 100
     _: KW_ONLY
-    queue: int = 100
+    queue: int | Literal[_Size.LIMIT] = _Size.LIMIT
 
     def __post_init__(self) -> None:
-        validate(self, limit=COUNT, queue=COUNT_OR_ZERO)
+        validate(self, limit=COUNT, queue=_QUEUE)
+
+    @property
+    def places(self) -> int:
+        """How many calls may wait."""
+        return self.limit if isinstance(self.queue, _Size) else self.queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +145,5 @@ class FaultInjection:
         validate(self, delay=NUMBER, delay_rate=RATE_OR_ZERO, status=STATUS, abort_rate=RATE_OR_ZERO)
 
 
+_QUEUE: Final = Rule(COUNT_OR_ZERO.wants, lambda value: value is _Size.LIMIT or COUNT_OR_ZERO.holds(value))
 _PER_SECOND: Final = Rule("a number above 0", lambda value: number(value) > 0)
