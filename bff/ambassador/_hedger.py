@@ -55,7 +55,7 @@ class Hedger:
         Those that fail or lose are not counted: where many hang, the quantile would grow for as long as they do, and
         soon nothing would be late any more. What bounds the load is the budget.
         """
-        if self._latencies is not None and self.accepts(response):
+        if self._latencies is not None and response.status < _SERVER_ERRORS and response.status not in self._statuses:
             late = self._latencies.add(seconds)
             if late is not None:
                 self.delay = late if late > _LEAST else _LEAST  # noqa: FURB136 - of every answer, and `max` costs more

@@ -36,6 +36,11 @@ class Lateness:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[Late] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many it keeps."""
+        return len(self._waiting)
+
     def add(self, item: Late) -> None:
         """Tell an item when it is late."""
         self._waiting.append(item)

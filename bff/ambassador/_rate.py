@@ -22,8 +22,9 @@ class Rate:
 
     def take(self, now: float) -> float | None:
         """Take a token; where there is none, return the seconds after which there will be one."""
-        tokens = self._tokens + (now - self.updated) * self._per_second
-        self.updated = now
+        passed, self.updated = now - self.updated, now
+        # The clock of another loop may be behind that of the last one.
+        tokens = self._tokens + passed * self._per_second if passed > 0 else self._tokens
         if tokens >= self._burst:
             self._tokens = self._burst - 1
             return None
@@ -35,4 +36,4 @@ class Rate:
 
     def tokens(self, now: float) -> float:
         """Return how many tries may pass at once."""
-        return min(self._tokens + (now - self.updated) * self._per_second, self._burst)
+        return min(self._tokens + max(now - self.updated, 0.0) * self._per_second, self._burst)

@@ -13,7 +13,10 @@ from bff import (
     CircuitBreaker,
     CircuitOpen,
     DeadlineExceeded,
+    FaultInjection,
+    Hedging,
     Overloaded,
+    RateLimit,
     Retry,
     RetryBudget,
     Timeout,
@@ -27,6 +30,7 @@ from tests.support.scripted import FOR_EVER, ScriptedWire, unreachable
 from tests.support.virtual import run
 
 OFF = Policies(timeout=None, retry=None, breaker=None, bulkhead=None)
+EVERYTHING = Policies(hedging=Hedging(1.0), rate_limit=RateLimit(1e6), fault=FaultInjection(1.0))
 GET = Request("GET", "http://test", "/")
 
 
@@ -56,6 +60,9 @@ def test_the_layers_stand_in_this_order_and_one_that_is_off_is_not_there() -> No
     assert ("deadline", "retry", "breaker", "bulkhead", "per-try timeout", "wire") == build_onion(
         Policies(), send=send, name="test"
     ).layers
+    assert (
+        "deadline", "retry", "hedge", "breaker", "bulkhead", "rate limit", "per-try timeout", "fault", "wire",
+    ) == build_onion(EVERYTHING, send=send, name="test", emitter=Emitter([print])).layers  # fmt: skip
     assert ("deadline", "wire") == build_onion(OFF, send=send, name="test").layers
     assert ("deadline", "breaker", "wire") == build_onion(
         replace(OFF, breaker=CircuitBreaker()), send=send, name="test"
@@ -320,14 +327,13 @@ def test_another_timeout_shares_breaker_slots_and_budget() -> None:
     run(main())
 
 
-def test_the_success_path_makes_no_task_and_takes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("policies", [Policies(), EVERYTHING])
+def test_the_success_path_makes_no_task_and_takes_no_lock(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        onion = onion_of(ScriptedWire(), Policies())
-
         async def at_once(_request: Request, _context: Context) -> Response:
             return Response(200, {}, b"")
 
-        onion = build_onion(Policies(), send=at_once, name="test")
+        onion = build_onion(policies, send=at_once, name="test")
 
         def never(*_: object, **__: object) -> None:
             raise AssertionError("on the success path")

@@ -48,6 +48,15 @@ def test_what_is_refused_would_pass_when_it_says() -> None:
     assert None is rate.take(1000.25)
 
 
+def test_a_clock_that_is_behind_the_last_one_takes_nothing_away() -> None:
+    """As on another loop, in a test whose time begins anew."""
+    rate = Rate(RateLimit(4.0, burst=3))
+    assert None is rate.take(1005.0)
+    assert 2.0 == rate.tokens(1000.0)
+    assert [None, None, 0.25] == [rate.take(1000.0) for _ in range(3)]
+    assert None is rate.take(1000.25)
+
+
 @given(
     st.floats(0.1, 1000.0),
     st.integers(1, 20),

@@ -15,6 +15,8 @@ from bff import (
     ContractViolation,
     DeadlineExceeded,
     Overloaded,
+    RateLimit,
+    RateLimited,
     Retry,
     Timeout,
     UpstreamTimeout,
@@ -113,6 +115,17 @@ def test_what_we_refuse_is_a_transport_error_too() -> None:
             # Another origin has a breaker of its own.
             with pytest.raises(httpx.ReadError):
                 await client.get("http://y/")
+
+    run(main())
+
+
+def test_a_rate_limit_that_is_used_up_is_a_pool_timeout_too() -> None:
+    async def main() -> None:
+        async with client_of(script(200)[1], rate_limit=RateLimit(1.0)) as client:
+            await client.get("http://x/")
+            with pytest.raises(httpx.PoolTimeout) as caught:
+                await client.get("http://x/")
+            assert isinstance(caught.value.__cause__, RateLimited)
 
     run(main())
 

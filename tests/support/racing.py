@@ -1,13 +1,13 @@
 """A wire whose tries take turns in a plan: what each gives, after how long, and how long it takes to die."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bff.ambassador import Context, Request, Response
 from tests.support.scripted import Outcome, answered
 
-__all__ = ["Plan", "PlannedWire"]
+__all__ = ["Plan", "PlannedWire", "after_turns"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,16 @@ class PlannedWire:
     def headers(self, name: str) -> list[str]:
         """Return what a header said in each try."""
         return [value for request in self.requests for key, value in request.headers if key == name]
+
+
+def after_turns(seconds: float, turns: int, act: Callable[[], object]) -> None:
+    """Act after some seconds and as many turns of the loop more: between things that happen in one moment."""
+    loop = asyncio.get_running_loop()
+
+    def turn(left: int) -> None:
+        if left:
+            loop.call_soon(turn, left - 1)
+        else:
+            act()
+
+    loop.call_later(seconds, turn, turns)
