@@ -17,8 +17,9 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (3, None, (429, 502, 503, 504), None) == (retry.attempts, retry.when, retry.statuses, retry.max_retry_after)
     assert RetryBudget(0.2, burst=10) == retry.budget
     assert CircuitBreaker() == CircuitBreaker(
-        0.5, min_calls=20, window=10.0, slow_call=None, slow_rate=1.0, cooldown=2.0, max_cooldown=10.0, probes=1
+        0.5, min_calls=20, window=10.0, slow_call=None, slow_rate=1.0, cooldown=2.0, probes=1
     )
+    assert 10.0 == CircuitBreaker().longest_cooldown
     assert (100, 100) == (Bulkhead().limit, Bulkhead().places)
 
 
@@ -27,6 +28,12 @@ def test_the_default_wait_is_tenacitys_own_full_jitter() -> None:
     assert isinstance(wait, wait_random_exponential)
     assert (0.05, 1.0) == (wait.multiplier, wait.max)
     assert Retry() == Retry()
+
+
+def test_a_cooldown_grows_fivefold_unless_it_is_said() -> None:
+    assert 150.0 == CircuitBreaker(cooldown=30.0).longest_cooldown
+    assert 60.0 == CircuitBreaker(cooldown=30.0, max_cooldown=60.0).longest_cooldown
+    assert "max_cooldown=cooldown * 5" in repr(CircuitBreaker())
 
 
 def test_as_many_calls_may_wait_as_may_run_until_it_is_said() -> None:

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["Bulkhead", "CircuitBreaker", "Coalescing", "FaultInjection", "RateLimit"]
 
 
+class _Share(Enum):
+    """What a field is until someone says otherwise, in terms of another one."""
+
+    COOLDOWNS = "cooldown * 5"
+    LIMIT = "limit"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
     """
@@ -32,8 +42,8 @@ class CircuitBreaker:
 
     It opens when, of at least `min_calls` tries within `window` seconds, the share `failure_rate` failed or
     the share `slow_rate` took longer than `slow_call` seconds. After `cooldown` seconds `probes` tries are let
-    through; if they fail it stays open for twice as long, up to `max_cooldown`. `listeners` and `storage` are
-    pybreaker's; they are told of every change of state.
+    through; if they fail it stays open for twice as long, up to `max_cooldown` (left out: five times `cooldown`).
+    `listeners` and `storage` are pybreaker's; they are told of every change of state.
     """
 
     failure_rate: float = 0.5
@@ -43,7 +53,7 @@ class CircuitBreaker:
     slow_call: float | None = None
     slow_rate: float = 1.0
     cooldown: float = 2.0
-    max_cooldown: float = 10.0
+    max_cooldown: float | Literal[_Share.COOLDOWNS] = _Share.COOLDOWNS
     probes: int = 1
     listeners: "Sequence[CircuitBreakerListener]" = ()
     storage: "CircuitBreakerStorage | None" = None
@@ -58,20 +68,17 @@ class CircuitBreaker:
             slow_rate=RATE,
             cooldown=SECONDS,
             max_cooldown=Rule(
-                "seconds, at least `cooldown`", lambda value: number(value) >= max(0, number(self.cooldown))
+                "seconds, at least `cooldown`",
+                lambda value: value is _Share.COOLDOWNS or number(value) >= max(0, number(self.cooldown)),
             ),
             probes=COUNT,
             listeners=LISTENERS,
         )
 
-
-class _Size(Enum):
-    """What `queue` is until someone says otherwise."""
-
-    LIMIT = "limit"
-
-    def __repr__(self) -> str:
-        return self.value
+    @property
+    def longest_cooldown(self) -> float:
+        """Seconds up to which the cooldown grows."""
+        return self.cooldown * 5 if isinstance(self.max_cooldown, _Share) else self.max_cooldown
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ class Bulkhead:
 
     limit: int = 100
     _: KW_ONLY
-    queue: int | Literal[_Size.LIMIT] = _Size.LIMIT
+    queue: int | Literal[_Share.LIMIT] = _Share.LIMIT
 
     def __post_init__(self) -> None:
         validate(self, limit=COUNT, queue=_QUEUE)
@@ -93,7 +100,7 @@ class Bulkhead:
     @property
     def places(self) -> int:
         """How many calls may wait."""
-        return self.limit if isinstance(self.queue, _Size) else self.queue
+        return self.limit if isinstance(self.queue, _Share) else self.queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +152,5 @@ class FaultInjection:
         validate(self, delay=NUMBER, delay_rate=RATE_OR_ZERO, status=STATUS, abort_rate=RATE_OR_ZERO)
 
 
-_QUEUE: Final = Rule(COUNT_OR_ZERO.wants, lambda value: value is _Size.LIMIT or COUNT_OR_ZERO.holds(value))
+_QUEUE: Final = Rule(COUNT_OR_ZERO.wants, lambda value: value is _Share.LIMIT or COUNT_OR_ZERO.holds(value))
 _PER_SECOND: Final = Rule("a number above 0", lambda value: number(value) > 0)
