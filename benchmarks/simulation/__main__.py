@@ -51,9 +51,11 @@ def write(reports: Sequence[Report], *, seed: int) -> None:
     """Write numbers and pictures beside the page, and the tables into it."""
     folder = PAGE.with_suffix("")
     folder.mkdir(exist_ok=True)
+    eventful = {scenario.name for scenario in SCENARIOS if scenario.is_eventful}
     for report in reports:
         (folder / f"{report.name}.json").write_text(as_json(report, seed=seed))
-        (folder / f"{report.name}.svg").write_text(drawn(report))
+        if report.name in eventful:
+            (folder / f"{report.name}.svg").write_text(drawn(report))
     PAGE.write_text(with_tables(PAGE.read_text(), {report.name: report for report in reports}))
 
 

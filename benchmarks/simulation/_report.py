@@ -11,16 +11,8 @@ from benchmarks.simulation._scenarios import Scenario
 
 __all__ = ["HEAD", "Report", "as_json", "cells", "from_json", "with_tables"]
 
-HEAD: Final = (
-    "answered",
-    "in the trouble",
-    "p50",
-    "p99",
-    "failed after (p50)",
-    "tries a visitor",
-    "wasted work",
-    "well again after",
-)
+HEAD: Final = ("answered (in the trouble)", "p50, p99", "failed after", "tries (wasted work)", "well again after")
+_UNIT: Final = re.compile(r"(\d) (ms|s|%)")
 _TABLE: Final = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -67,21 +59,22 @@ def with_tables(page: str, reports: Mapping[str, Report]) -> str:
 def _table(report: Report) -> str:
     rows = [f"| | {' | '.join(HEAD)} |", "|---" * (len(HEAD) + 1) + "|"]
     rows += [f"| {name} | {' | '.join(cells(result))} |" for name, result in report.results.items()]
-    return "\n".join(rows)
+    return _UNIT.sub(r"\1&nbsp;\2", "\n".join(rows))
 
 
 def cells(result: Result) -> list[str]:
     """Return what stands under `HEAD`."""
     return [
-        f"{result.success:.1%}",
-        f"{result.success_in_trouble:.1%}",
-        _time(result.p50),
-        _time(result.p99),
+        f"{_percent(result.success)} ({_percent(result.success_in_trouble)})",
+        f"{_time(result.p50)}, {_time(result.p99)}",
         "" if result.p50_failed is None else _time(result.p50_failed),
-        f"{result.load_in_trouble:.2f}",
-        f"{result.wasted:.0%}",
+        f"{result.load_in_trouble:.2f} ({result.wasted * 100:.0f} %)",
         "never" if result.recovery is None else f"{result.recovery:.0f} s",
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
 
 
 def _time(seconds: float) -> str:

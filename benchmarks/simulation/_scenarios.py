@@ -22,7 +22,11 @@ _EVERYONE: Final = (DEFAULTS, NO_POLICY, BY_HAND)
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """An upstream's addresses, who asks it, from when to when it is in trouble, and who is compared."""
+    """
+    An upstream's addresses, who asks it, from when to when it is in trouble, and who is compared.
+
+    One that is not eventful gives no picture.
+    """
 
     name: str
     title: str
@@ -30,6 +34,7 @@ class Scenario:
     crowd: Crowd
     trouble: tuple[float, float]
     contenders: tuple[str, ...] = _EVERYONE
+    is_eventful: bool = True
 
 
 # Eight workers at 45 ms on average do 177 requests a second: 115 are a load of 65 %.
@@ -49,6 +54,7 @@ SCENARIOS: Final = (
         Crowd(400, 40),
         (0, 40),
         (*_EVERYONE, HEDGING),
+        is_eventful=False,
     ),
     Scenario(
         "brown-out",
