@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, tzinfo
 from types import MappingProxyType
-from typing import Final, Self, TypeAlias, Unpack
+from typing import Any, Final, Self, TypeAlias
 from unittest.mock import patch
 
 import httpx
@@ -14,7 +14,6 @@ import tenacity
 
 from benchmarks.simulation._network import ModelTransport, ModelWire, Network
 from bff.ambassador import Ambassador, Context, Request
-from bff.ambassador._onion import PolicyOptions
 from bff.policy import Bulkhead, Hedging, LoadBalancing, Retry
 
 __all__ = [
@@ -42,7 +41,7 @@ PEAK_EWMA: Final = "bff, peak EWMA"
 SMALL_BULKHEAD: Final = "bff, Bulkhead(16)"
 
 
-def bff(**policies: Unpack[PolicyOptions]) -> Contender:
+def bff(**policies: Any) -> Contender:
     """Return an `Ambassador` to the upstream, with the defaults where nothing else is said."""
 
     @asynccontextmanager
