@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak mutants lint docs bench wheel-test httpx-suite format clean
+.PHONY: help demo test soak mutants lint docs bench simulation wheel-test httpx-suite format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -45,6 +45,9 @@ docs: $(VENV)/installed-dev  ## Build the documentation into site/, where every 
 
 bench: $(VENV)/installed-dev  ## Compare with the same page by hand (ARGS=--smoke: a short run)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+simulation: $(VENV)/installed-dev  ## Put the defaults through trouble in virtual time, and write the page about it
+	@$(BIN)/python -m benchmarks.simulation $(ARGS)
 
 wheel-test: $(VENV)/installed-dev  ## Build the wheel, install it alone into a fresh environment and use it
 	@rm -rf dist

@@ -17,9 +17,10 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (3, None, (429, 502, 503, 504), None) == (retry.attempts, retry.when, retry.statuses, retry.max_retry_after)
     assert RetryBudget(0.2, burst=10) == retry.budget
     assert CircuitBreaker() == CircuitBreaker(
-        0.5, min_calls=20, window=10.0, slow_call=None, slow_rate=1.0, cooldown=5.0, max_cooldown=60.0, probes=1
+        0.5, min_calls=20, window=10.0, slow_call=None, slow_rate=1.0, cooldown=2.0, probes=1
     )
-    assert Bulkhead(256, queue=0) == Bulkhead()
+    assert 10.0 == CircuitBreaker().longest_cooldown
+    assert (100, 100) == (Bulkhead().limit, Bulkhead().places)
 
 
 def test_the_default_wait_is_tenacitys_own_full_jitter() -> None:
@@ -27,6 +28,19 @@ def test_the_default_wait_is_tenacitys_own_full_jitter() -> None:
     assert isinstance(wait, wait_random_exponential)
     assert (0.05, 1.0) == (wait.multiplier, wait.max)
     assert Retry() == Retry()
+
+
+def test_a_cooldown_grows_fivefold_unless_it_is_said() -> None:
+    assert 150.0 == CircuitBreaker(cooldown=30.0).longest_cooldown
+    assert 60.0 == CircuitBreaker(cooldown=30.0, max_cooldown=60.0).longest_cooldown
+    assert "max_cooldown=cooldown * 5" in repr(CircuitBreaker())
+
+
+def test_as_many_calls_may_wait_as_may_run_until_it_is_said() -> None:
+    assert 4 == Bulkhead(4).places
+    assert 8 == replace(Bulkhead(4), limit=8).places
+    assert 0 == Bulkhead(4, queue=0).places
+    assert "Bulkhead(limit=4, queue=limit)" == repr(Bulkhead(4))
 
 
 def test_the_time_of_a_try_is_half_of_the_total_until_it_is_said_or_switched_off() -> None:
@@ -68,7 +82,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "CircuitBreaker.slow_call is 0": lambda: CircuitBreaker(slow_call=0),
     "CircuitBreaker.slow_rate is 2": lambda: CircuitBreaker(slow_rate=2),
     "CircuitBreaker.cooldown is -5": lambda: CircuitBreaker(cooldown=-5),
-    "CircuitBreaker.max_cooldown is 4.0": lambda: CircuitBreaker(max_cooldown=4.0),
+    "CircuitBreaker.max_cooldown is 1.0": lambda: CircuitBreaker(max_cooldown=1.0),
     "CircuitBreaker.probes is 0": lambda: CircuitBreaker(probes=0),
     "CircuitBreaker.listeners is (1,)": lambda: CircuitBreaker(listeners=(1,)),  # type: ignore[arg-type]
     "Bulkhead.limit is 0": lambda: Bulkhead(0),

@@ -165,7 +165,7 @@ class Breaker:
     def _open(self, now: float) -> None:
         # A breaker that opens again without having closed rests for twice as long.
         if self.state == "half-open":
-            grown = min(self._cooldown * 2, self._policy.max_cooldown)
+            grown = min(self._cooldown * 2, self._policy.longest_cooldown)
             self._cooldown = grown
             rest = grown * (1 - _JITTER * self._random())
         else:

@@ -39,7 +39,7 @@ class Slots:
 
         A slot that arrives together with a cancellation goes on to the next in line.
         """
-        if len(self._waiting) >= self.policy.queue:
+        if len(self._waiting) >= self.policy.places:
             return False
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Final
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal
 
 from bff.policy._rules import (
     COUNT,
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["Bulkhead", "CircuitBreaker", "Coalescing", "FaultInjection", "RateLimit"]
 
 
+class _Share(Enum):
+    """What a field is until someone says otherwise, in terms of another one."""
+
+    COOLDOWNS = "cooldown * 5"
+    LIMIT = "limit"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
     """
@@ -31,8 +42,8 @@ class CircuitBreaker:
 
     It opens when, of at least `min_calls` tries within `window` seconds, the share `failure_rate` failed or
     the share `slow_rate` took longer than `slow_call` seconds. After `cooldown` seconds `probes` tries are let
-    through; if they fail it stays open for twice as long, up to `max_cooldown`. `listeners` and `storage` are
-    pybreaker's; they are told of every change of state.
+    through; if they fail it stays open for twice as long, up to `max_cooldown` (left out: five times `cooldown`).
+    `listeners` and `storage` are pybreaker's; they are told of every change of state.
     """
 
     failure_rate: float = 0.5
@@ -41,8 +52,8 @@ class CircuitBreaker:
     window: float = 10.0
     slow_call: float | None = None
     slow_rate: float = 1.0
-    cooldown: float = 5.0
-    max_cooldown: float = 60.0
+    cooldown: float = 2.0
+    max_cooldown: float | Literal[_Share.COOLDOWNS] = _Share.COOLDOWNS
     probes: int = 1
     listeners: "Sequence[CircuitBreakerListener]" = ()
     storage: "CircuitBreakerStorage | None" = None
@@ -57,11 +68,17 @@ class CircuitBreaker:
             slow_rate=RATE,
             cooldown=SECONDS,
             max_cooldown=Rule(
-                "seconds, at least `cooldown`", lambda value: number(value) >= max(0, number(self.cooldown))
+                "seconds, at least `cooldown`",
+                lambda value: value is _Share.COOLDOWNS or number(value) >= max(0, number(self.cooldown)),
             ),
             probes=COUNT,
             listeners=LISTENERS,
         )
+
+    @property
+    def longest_cooldown(self) -> float:
+        """Seconds up to which the cooldown grows."""
+        return self.cooldown * 5 if isinstance(self.max_cooldown, _Share) else self.max_cooldown
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +86,21 @@ class Bulkhead:
     """
     How many tries may run at once, and how many calls may wait for a slot.
 
-    With `queue=0` a call that finds no free slot is refused at once.
+    `queue` left out is as many as `limit`, whatever `limit` becomes. With `queue=0` a call that finds no free slot is
+    refused at once.
     """
 
-    limit: int = 256
+    limit: int = 100
     _: KW_ONLY
-    queue: int = 0
+    queue: int | Literal[_Share.LIMIT] = _Share.LIMIT
 
     def __post_init__(self) -> None:
-        validate(self, limit=COUNT, queue=COUNT_OR_ZERO)
+        validate(self, limit=COUNT, queue=_QUEUE)
+
+    @property
+    def places(self) -> int:
+        """How many calls may wait."""
+        return self.limit if isinstance(self.queue, _Share) else self.queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +152,5 @@ class FaultInjection:
         validate(self, delay=NUMBER, delay_rate=RATE_OR_ZERO, status=STATUS, abort_rate=RATE_OR_ZERO)
 
 
+_QUEUE: Final = Rule(COUNT_OR_ZERO.wants, lambda value: value is _Share.LIMIT or COUNT_OR_ZERO.holds(value))
 _PER_SECOND: Final = Rule("a number above 0", lambda value: number(value) > 0)

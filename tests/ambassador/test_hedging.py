@@ -327,7 +327,7 @@ class TestWithABreaker:
 class TestWithABulkhead:
     def test_a_hedge_takes_a_slot_and_gives_it_back(self) -> None:
         async def main() -> None:
-            onion = onion_of(PlannedWire(Plan(0.3), HANGING), replace(HEDGED, bulkhead=Bulkhead(2)))
+            onion = onion_of(PlannedWire(Plan(0.3), HANGING), replace(HEDGED, bulkhead=Bulkhead(2, queue=0)))
             call = asyncio.ensure_future(timed(onion))
             await asyncio.sleep(0.2)
             assert 2 == onion.statistics().taken
@@ -338,7 +338,7 @@ class TestWithABulkhead:
         run(main())
 
     def test_without_a_slot_there_is_no_hedge_and_the_first_try_goes_on(self) -> None:
-        assert (200, 0.3, 1, 0) == race(Plan(0.3), policies=replace(HEDGED, bulkhead=Bulkhead(1)))
+        assert (200, 0.3, 1, 0) == race(Plan(0.3), policies=replace(HEDGED, bulkhead=Bulkhead(1, queue=0)))
 
     def test_what_waits_for_a_slot_is_not_late(self) -> None:
         """Another one would only wait behind it."""

@@ -173,7 +173,7 @@ def test_a_call_that_backs_off_holds_no_slot() -> None:
 def test_a_full_bulkhead_refuses_at_once_and_says_when_to_ask_again() -> None:
     async def main() -> None:
         wire = ScriptedWire(delay=1.0)
-        onion = onion_of(wire, replace(OFF, bulkhead=Bulkhead(2), breaker=CircuitBreaker()))
+        onion = onion_of(wire, replace(OFF, bulkhead=Bulkhead(2, queue=0), breaker=CircuitBreaker()))
         calls = [asyncio.ensure_future(onion.send(GET, context())) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as caught:
@@ -279,7 +279,7 @@ def test_events_tell_each_failed_try_and_once_how_the_call_ended() -> None:
             CallFailed("test", "op", "status", "answered 500", 0.25, 1, "id-1", status=500),
             BreakerChanged("test", "", "closed", "open"),
             AttemptFailed("test", "op", 1, "unreachable", 0.5),
-            AttemptRejected("test", "op", "open", 4.5),
+            AttemptRejected("test", "op", "open", 1.5),
         ] == told.seen[:-1]
         assert isinstance(told.seen[-1], CallFailed)
         assert ("open", 1) == (told.seen[-1].cause, told.seen[-1].attempts)

@@ -151,7 +151,7 @@ def test_a_rate_limit_that_is_used_up_is_a_pool_timeout_too() -> None:
 
 def test_a_full_bulkhead_is_a_pool_timeout() -> None:
     async def main() -> None:
-        async with client_of(hang, bulkhead=Bulkhead(1)) as client:
+        async with client_of(hang, bulkhead=Bulkhead(1, queue=0)) as client:
             first = asyncio.create_task(client.get("http://x/"))
             await asyncio.sleep(0.1)
             with pytest.raises(httpx.PoolTimeout):

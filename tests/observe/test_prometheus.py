@@ -88,7 +88,7 @@ def test_what_was_given_up_and_what_was_refused_is_no_success() -> None:
     async def main() -> None:
         observer = PrometheusObserver(registry=registry)
         wire = ScriptedWire(delay=FOR_EVER)
-        async with Ambassador("http://catalog", wire=wire, observers=[observer], bulkhead=Bulkhead(1)) as it:
+        async with Ambassador("http://catalog", wire=wire, observers=[observer], bulkhead=Bulkhead(1, queue=0)) as it:
             given_up = asyncio.ensure_future(it.get("/"))
             await asyncio.sleep(0.125)
             await asyncio.gather(it.get("/"), return_exceptions=True)

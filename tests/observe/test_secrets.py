@@ -212,7 +212,7 @@ def test_no_refusal_gives_a_secret_away(wire: Literal["aiohttp", "httpx"], evide
             async with ambassador_to(server.origin, evidence, wire=wire, breaker=CircuitBreaker()) as it:
                 it.force_breaker("open")
                 await asked_all_over(it, "/ok", evidence)
-            async with ambassador_to(server.origin, evidence, wire=wire, bulkhead=Bulkhead(1)) as it:
+            async with ambassador_to(server.origin, evidence, wire=wire, bulkhead=Bulkhead(1, queue=0)) as it:
                 await asyncio.gather(*(asked_all_over(it, "/hang", evidence) for _ in range(2)))
             async with ambassador_to(server.origin, evidence, wire=wire) as it:
                 await asked_all_over(it, "/../up", evidence)

@@ -1,0 +1,1 @@
+"""How policies fare when an upstream gets into trouble, in virtual time."""
