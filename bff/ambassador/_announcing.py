@@ -1,9 +1,10 @@
-"""Tell the upstream of every try which one it is, and how long it is waited for."""
+"""Write the request of every try: where it goes, which try it is, and how long it is waited for."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._member import Member
 
 __all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "HOP", "announcing"]
 
@@ -26,6 +27,8 @@ def announcing(header: str | None) -> Layer:
         # No coroutine of its own: whoever awaits the result awaits the wire.
         def counted(request: Request, context: Context) -> Awaitable[Response]:
             context.attempts += 1
+            if context.address is not None:
+                request = _addressed(request, context.address, request.headers)
             return send(request, context)
 
         def announced(request: Request, context: Context) -> Awaitable[Response]:
@@ -35,10 +38,7 @@ def announcing(header: str | None) -> Layer:
             if alarm is not None:
                 left = int((alarm.when - context.loop.time() - HOP) * 1000 + 0.5)
                 headers.append((name, str(left) if left > 0 else "1"))
-            told = Request(request.method, request.origin, request.target, headers, request.content, request.host)
-            if request.original is not None:
-                told.original = request.original
-            return send(told, context)
+            return send(_addressed(request, context.address, headers), context)
 
         if header is None:
             return counted
@@ -46,3 +46,14 @@ def announcing(header: str | None) -> Layer:
         return announced
 
     return layer
+
+
+def _addressed(request: Request, address: Member | None, headers: Sequence[tuple[str, str]]) -> Request:
+    """Return a request as it is sent: to one of several addresses, with what is told besides."""
+    origin, host = request.origin, request.host
+    if address is not None:
+        origin, host = address.origin, address.host
+    sent = Request(request.method, origin, request.target, headers, request.content, host)
+    if request.original is not None:
+        sent.original = request.original
+    return sent

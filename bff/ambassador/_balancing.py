@@ -20,9 +20,10 @@ _ASKS_FOR_PATIENCE: Final = frozenset({429, 503})
 
 def balancing(cluster: Cluster, *, penalty: float) -> Layer:
     """
-    Choose an address for every try; `penalty` is how many seconds a failure counts as, at least.
+    Choose an address for every try, and note it in the context for whoever writes the request.
 
-    What says nothing about the address is neutral: a cancellation, the caller's own deadline, our own refusals.
+    `penalty` is how many seconds a failure counts as, at least. What says nothing about the address is neutral: a
+    cancellation, the caller's own deadline, our own refusals.
     """
     is_timed, pick = cluster.is_timed, cluster.balancer.pick
     referee = _Referee(cluster, penalty)
@@ -39,11 +40,11 @@ def balancing(cluster: Cluster, *, penalty: float) -> Layer:
                 member = context.tried = pick(cluster.usable, start)
             else:
                 member = cluster.another(context, start)
-            told = Request(request.method, member.origin, request.target, request.headers, request.content, member.host)
+            context.address = member
             member.active += 1
             stream: Stream | None = None
             try:
-                response = await send(told, context)
+                response = await send(request, context)
                 stream = response.stream
             except UpstreamError:
                 referee.failed(member, None, context, start)

@@ -84,9 +84,9 @@ class Context:
     answer to what was asked before. `loop` is the running one, which the layers ask for the time.
     The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
     events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
-    `watch` the one of the current try, `tried` the address that has been tried or a list of
-    those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another takes tries.
-    Tries that run at the same time have a context each, a `twin()` of the call's.
+    `watch` the one of the current try, `address` where that one goes, of several, `tried` an address that has been
+    tried or a list of those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another
+    takes tries. Tries that run at the same time have a context each, a `twin()` of the call's.
     """
 
     upstream: str
@@ -104,6 +104,7 @@ class Context:
     )
     limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
     watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
+    address: "Member | None" = field(default=None, kw_only=True, repr=False, compare=False)
     tried: "Member | list[Member] | None" = field(default=None, kw_only=True, repr=False, compare=False)
     can_move: bool = field(default=False, kw_only=True, repr=False, compare=False)
 

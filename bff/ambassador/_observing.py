@@ -60,15 +60,18 @@ def observing(emitter: Emitter) -> Layer:
 
 def _started(request: Request, context: Context) -> AttemptStarted:
     attempt = context.attempts + 1
-    scheme, _, authority = request.origin.partition("://")
+    origin, host = request.origin, request.host
+    if context.address is not None:
+        origin, host = context.address.origin, context.address.host
+    scheme, _, authority = origin.partition("://")
     return AttemptStarted(
         upstream=context.upstream,
         operation=context.operation,
         attempt=attempt,
         kind="hedge" if context.is_hedge else "first" if attempt == 1 else "retry",
         method=request.method,
-        url=f"{scheme}://{request.host or authority}{masked(request.target)}",
-        address=request.origin,
+        url=f"{scheme}://{host or authority}{masked(request.target)}",
+        address=origin,
         request_id=context.request_id,
         call=context.call,
     )

@@ -12,6 +12,7 @@ import pytest
 
 from bff import Bulkhead, CircuitBreaker, LoadBalancing, OutlierDetection, Retry, RetryBudget, Timeout, UpstreamTimeout
 from bff.ambassador import Context, Onion, Request, build_onion
+from bff.ambassador._announcing import announcing
 from bff.ambassador._balancing import balancing
 from bff.ambassador._policies import Policies
 from bff.errors import Overloaded
@@ -371,7 +372,7 @@ def test_where_nothing_is_out_and_no_latency_counts_a_good_try_asks_for_no_time(
 
     async def main() -> None:
         there = places({"a": 200, "b": 200})
-        send = balancing(there.cluster, penalty=1.0)(there.send)
+        send = balancing(there.cluster, penalty=1.0)(announcing(None)(there.send))
         loop = Timeless()
         for _ in range(10):
             assert 200 == (await send(GET, Context("test", loop=loop))).status
