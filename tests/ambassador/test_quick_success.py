@@ -19,8 +19,11 @@ class Told:
     def __init__(self, *, is_short: bool) -> None:
         self.changes: list[tuple[State, State]] = []
         self.is_short = is_short
-        self.breaker = Breaker(POLICY, random=lambda: 0.5, on_change=lambda *states: self.changes.append(states))
+        self.breaker = Breaker(POLICY, random=lambda: 0.5, on_change=self._changed)
         self.early = self.breaker.admit(0.0)
+
+    def _changed(self, before: State, after: State) -> None:
+        self.changes.append((before, after))
 
     def take(self, step: str, now: float) -> tuple[object, ...]:
         """Make one call, or hold the breaker; return all that can be seen of it then."""
