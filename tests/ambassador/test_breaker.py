@@ -177,7 +177,7 @@ def test_slow_is_nothing_where_no_one_said_what_slow_is() -> None:
 
 
 def test_a_slow_probe_fails_where_slow_counts_and_a_quick_one_does_not() -> None:
-    told = Told(CircuitBreaker(min_calls=4, slow_call=1.0))
+    told = Told(CircuitBreaker(min_calls=4, slow_call=1.0, cooldown=5.0))
     told.fail(4, now=100.0)
     assert told.call(105.0, ok=True, slow=True)
     assert ("open", 10.0) == (told.breaker.state, told.breaker.retry_after(105.0))
@@ -210,7 +210,7 @@ def test_a_herd_at_half_open_sends_one_probe() -> None:
 
 
 def test_as_many_probes_as_declared_have_to_succeed() -> None:
-    told = Told(CircuitBreaker(min_calls=4, probes=3))
+    told = Told(CircuitBreaker(min_calls=4, probes=3, cooldown=5.0))
     told.fail(4, now=100.0)
     permits = [permit for _ in range(50) if (permit := told.breaker.admit(105.0)) is not None]
     assert 3 == len(permits)
@@ -221,7 +221,7 @@ def test_as_many_probes_as_declared_have_to_succeed() -> None:
 
 
 def test_probes_that_passed_are_not_asked_for_again() -> None:
-    told = Told(CircuitBreaker(min_calls=4, probes=3))
+    told = Told(CircuitBreaker(min_calls=4, probes=3, cooldown=5.0))
     told.fail(4, now=100.0)
     assert told.call(105.0, ok=True)
     permits = [told.breaker.admit(105.0) for _ in range(50)]
@@ -229,7 +229,7 @@ def test_probes_that_passed_are_not_asked_for_again() -> None:
 
 
 def test_a_cancelled_probe_gives_back_no_more_than_its_own_permit() -> None:
-    told = Told(CircuitBreaker(min_calls=4, probes=2))
+    told = Told(CircuitBreaker(min_calls=4, probes=2, cooldown=5.0))
     told.fail(4, now=100.0)
     permits = [told.breaker.admit(105.0) for _ in range(2)]
     assert permits[0] is not None
@@ -239,7 +239,7 @@ def test_a_cancelled_probe_gives_back_no_more_than_its_own_permit() -> None:
 
 
 def test_probes_of_an_earlier_attempt_neither_count_nor_stand_in_the_way() -> None:
-    told = Told(CircuitBreaker(min_calls=4, probes=2))
+    told = Told(CircuitBreaker(min_calls=4, probes=2, cooldown=5.0))
     told.fail(4, now=100.0)
     assert told.call(105.0, ok=True)
     early = told.breaker.admit(105.0)

@@ -32,7 +32,7 @@ ACCEPTED: Final = HERE / "survivors.toml"
 LARGEST_SHARE: Final = 0.05
 CORES: Final = {
     "_balancer": ["test_balancer_core.py"],
-    "_breaker": ["test_breaker.py", "test_forced_breaker.py"],
+    "_breaker": ["test_breaker.py", "test_forced_breaker.py", "test_quick_success.py"],
     "_budget": ["test_budget.py"],
     "_ejector": ["test_ejector_core.py"],
     "_quantile": ["test_quantile_core.py"],

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import Enum
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from tempfile import TemporaryFile
 from types import CodeType, ModuleType
 from typing import Final
 
@@ -20,6 +21,7 @@ __all__ = ["Verdict", "begin", "verdict_of"]
 _TESTS_FAILED: Final = 1
 _NOT_COLLECTED: Final = 2
 _NOT_IMPORTED: Final = 70
+_SAYING_SOMETHING: Final = {0, _TESTS_FAILED, _NOT_COLLECTED}
 _LONGEST: Final = 600
 _ENDED_BY_US: Final = {signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM}
 
@@ -61,18 +63,22 @@ def begin(name: str, code: CodeType, tests: Sequence[str], *, seconds: int) -> i
         return process
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     signal.alarm(_LONGEST)  # what nobody handles ends the process
-    status = _NOT_IMPORTED
-    try:
-        status = _run(_Instead(name, code), tests)
-    except BaseException:  # noqa: BLE001 - this process ends here, whatever happened
-        traceback.print_exc()
-    os._exit(status)
+    status, terminal = _NOT_IMPORTED, os.dup(2)
+    with TemporaryFile() as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+        try:
+            status = _run(_Instead(name, code), tests)
+        except BaseException:  # noqa: BLE001 - this process ends here, whatever happened
+            traceback.print_exc()
+        if status not in _SAYING_SOMETHING:
+            sys.stdout.flush()
+            output.seek(0)
+            os.write(terminal, output.read())
+        os._exit(status)
 
 
 def _run(instead: _Instead, tests: Sequence[str]) -> int:
-    silence = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(silence, stream)
     assert not any(module.partition(".")[0] == "bff" for module in sys.modules)
     sys.meta_path.insert(0, instead)
     # The same examples each time, and no search for smaller ones: that a test fails is all there is to know.
