@@ -92,7 +92,7 @@ def test_an_ambassador_refuses_while_its_breaker_is_held_open_and_says_so() -> N
             await ambassador.get("/")
             return told, len(wire.sent)
 
-    assert ("CircuitOpen: retry after 5 s", 1) == run(main())
+    assert ("CircuitOpen: retry after 2 s", 1) == run(main())
     changes = [(event.before, event.after) for event in events if isinstance(event, BreakerChanged)]
     assert [("closed", "open"), ("open", "closed")] == changes
 
