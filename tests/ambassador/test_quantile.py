@@ -34,7 +34,7 @@ def test_what_does_not_change_is_known(name: str, quantile: float, seed: int) ->
     for _ in range(500):
         estimate.add(STREAMS[name](chance))
     shares = [bisect_left(exact, estimate.add(STREAMS[name](chance)) or 0.0) / len(exact) for _ in range(1000)]
-    assert abs(sum(shares) / len(shares) - quantile) < 0.06
+    assert abs(sum(shares) / len(shares) - quantile) < 0.1
 
 
 @pytest.mark.parametrize("factor", [0.05, 0.2, 5.0, 20.0])

@@ -57,6 +57,7 @@ OUTCOMES = {
     "nothing": BROKEN,
     "head-only": BROKEN,
     "500": STATUS,
+    "503": STATUS,
     "redirect": STATUS,
     "304": STATUS,
     "204": CONTRACT,
