@@ -125,16 +125,16 @@ class Reference:
                 inner = line.value if isinstance(line, Maybe) else line
                 known[inner] = made = self._outcome(inner, known)
                 if made.failure and not self.outlook.is_caught(inner):
-                    self._suppose()
+                    self._suppose([*self._above])  # a write further down is never reached
                     raise Failed(made.failure)
             self._above.append((line, known))
 
-    def _suppose(self) -> None:
-        """Note what may have begun for a write further down, which is never reached."""
+    def _suppose(self, values: Iterable[tuple[Value, Known]]) -> None:
+        """Note what may have begun for values that are never asked for."""
         batched = {place: {**keys} for place, keys in self.batched.items()}
         before = self.calls.copy(), batched, {**self._asked}
-        for line, known in [*self._above]:
-            self._outcome(line, known)
+        for value, known in values:
+            self._outcome(value, known)
         self.possible |= self.calls - before[0]
         self.is_certain = self.is_certain and self.batched == batched
         self.calls, self.batched, self._asked = before
@@ -219,6 +219,11 @@ class Reference:
             made.append(self._outcome(node.body, inner, (node, 0)))
             if node.is_sequential and made[-1].failure:
                 break
+        if not made and isinstance(node.body, Block):
+            # What loops among the lines make once, whatever their items are, may have begun before it was known.
+            lines = [line for line in node.body.lines if isinstance(line, Loop)]
+            parts = [part for line in lines for part in self.outlook.once(line)]
+            self._suppose((part, known) for part in parts if node.number not in scope(part))
         self._all(once)
         return self._all(made)
 
