@@ -219,7 +219,7 @@ class Reference:
             made.append(self._outcome(node.body, inner, (node, 0)))
             if node.is_sequential and made[-1].failure:
                 break
-        if not made and isinstance(node.body, Block):
+        if not made:
             # What loops among the lines make once, whatever their items are, may have begun before it was known.
             lines = [line for line in node.body.lines if isinstance(line, Loop)]
             parts = [part for line in lines for part in self.outlook.once(line)]
