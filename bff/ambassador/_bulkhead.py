@@ -66,7 +66,7 @@ class Slots:
 
 
 def limiting(slots: Slots) -> Layer:
-    """Let a try pass when it has a slot; raise `Overloaded` where it gets none."""
+    """Let a try pass when it has a slot, a hedge only if one is free; raise `Overloaded` where it gets none."""
 
     def layer(send: Send) -> Send:
         async def limited(request: Request, context: Context) -> Response:
@@ -92,7 +92,8 @@ def limiting(slots: Slots) -> Layer:
 
 async def _queue(slots: Slots, context: Context) -> None:
     try:
-        if await slots.wait():
+        # A hedge is for what is left over: it would wait behind the very try that is late.
+        if not context.is_hedge and await slots.wait():
             return
         reason = f"all {slots.policy.limit} slots are taken"
     except asyncio.CancelledError:

@@ -340,6 +340,18 @@ class TestWithABulkhead:
     def test_without_a_slot_there_is_no_hedge_and_the_first_try_goes_on(self) -> None:
         assert (200, 0.3, 1, 0) == race(Plan(0.3), policies=replace(HEDGED, bulkhead=Bulkhead(1, queue=0)))
 
+    def test_a_hedge_does_not_queue_for_a_slot(self) -> None:
+        """It is for capacity that is left over: here two calls hold both slots when they are late."""
+
+        async def main() -> None:
+            wire = PlannedWire(Plan(0.15), Plan(0.4))
+            onion = onion_of(wire, replace(HEDGED, bulkhead=Bulkhead(2, queue=9)))
+            calls = [asyncio.ensure_future(timed(onion)) for _ in range(2)]
+            assert [(200, 0.15), (200, 0.4)] == await asyncio.gather(*calls)
+            assert (2, 0) == (len(wire.sent), onion.statistics().taken)
+
+        run(main())
+
     def test_what_waits_for_a_slot_is_not_late(self) -> None:
         """Another one would only wait behind it."""
 
