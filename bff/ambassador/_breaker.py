@@ -36,6 +36,7 @@ class Breaker:
         "_bucket", "_buckets", "_cooldown", "_epoch", "_generation", "_is_held_closed", "_on_change", "_passed",
         "_policy", "_probing", "_random", "_retry_at", "_totals", "_width", "state",
     )  # fmt: skip
+    _epoch: int
 
     def __init__(
         self,
@@ -52,10 +53,7 @@ class Breaker:
         self._generation = 0
         self._cooldown = policy.cooldown
         self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
-        self._probing = 0
-        self._passed = 0
         self._is_held_closed = False
-        self._epoch: int = -_BUCKETS
         self._forget()
 
     @property

@@ -41,9 +41,9 @@ class CircuitBreaker:
     When to stop calling an upstream that is down, and when to try it again.
 
     It opens at a try that fails, or is slow, when of at least `min_calls` within `window` seconds the share
-    `failure_rate` failed, or the share `slow_rate` took longer than `slow_call` seconds. After `cooldown` seconds `probes` tries are let
-    through; if they fail it stays open for twice as long, up to `max_cooldown` (left out: five times `cooldown`).
-    `listeners` and `storage` are pybreaker's; they are told of every change of state.
+    `failure_rate` failed, or the share `slow_rate` took longer than `slow_call` seconds. After `cooldown` seconds
+    `probes` tries are let through; if they fail it stays open for twice as long, up to `max_cooldown` (left out: five
+    times `cooldown`). `listeners` and `storage` are pybreaker's; they are told of every change of state.
     """
 
     failure_rate: float = 0.5
