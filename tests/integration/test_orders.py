@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from bff import BFF, ClientProfile, Upstream, call, endpoint
+from tests.support.serving import served
 
 PATIENCE = 20.0
 
@@ -78,20 +78,6 @@ class Kitchen:
             while not condition():
                 self.news.clear()
                 await self.news.wait()
-
-
-@contextlib.asynccontextmanager
-async def served(app: Any) -> AsyncGenerator[int]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
-    serving = asyncio.create_task(server._serve())
-    async with asyncio.timeout(PATIENCE):
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await serving
 
 
 @contextlib.asynccontextmanager

@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
 
 import httpx
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from bff import BFF, ClientProfile, Shape, Timeout, Upstream, call, endpoint, optional
 from bff.events import CallCoalesced, CallFinished, Event
 from tests.support.flights import under_way
+from tests.support.serving import served
 
 PATIENCE = 20.0
 CLIENTS = 50
@@ -84,20 +83,6 @@ class Warehouse:
         self.asked[request.url.path] += 1
         await self.go.wait()
         response.headers.update({"cache-control": "max-age=60", **self.headers})
-
-
-@contextlib.asynccontextmanager
-async def served(app: Any) -> AsyncGenerator[int]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
-    serving = asyncio.create_task(server._serve())
-    async with asyncio.timeout(PATIENCE):
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await serving
 
 
 class Shopping:
