@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from bff.events import (
@@ -28,11 +29,13 @@ from bff.events import (
 )
 from bff.observe._conventions import SERVER_ERRORS, error_type, known_method, server_of
 
-__all__ = ["MEASURES", "Instrument", "Measure", "Value", "measures"]
+__all__ = ["MEASURES", "Instrument", "Measure", "Record", "Value", "recorders"]
 
 E = TypeVar("E", bound=Event)
+F = TypeVar("F")
 Value: TypeAlias = str | int | None
 Reading: TypeAlias = tuple[float, tuple[Value, ...]]
+Record: TypeAlias = Callable[[float], object]
 
 _CLIENT_CLOSED: Final = 499  # nobody got this answer
 _STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
@@ -195,6 +198,39 @@ MEASURES: Final[tuple[Measure[Any], ...]] = (
 """A new event is told of by a line here and an instrument."""
 
 
-def measures(*, has_server: bool) -> Iterator[Measure[Any]]:
-    """Give the measures, those of the requests that we answer only if these are wanted."""
-    return (measure for measure in MEASURES if has_server or measure.event is not RequestFinished)
+def recorders(
+    families: dict[str, F],
+    new: Callable[[Instrument], F],
+    child: Callable[[F, Instrument, tuple[Value, ...]], Record],
+    *,
+    has_server: bool,
+) -> Iterator[tuple[type[Event], Callable[[Any], None]]]:
+    """
+    Give what records each measure of an event, those of the requests that we answer only if these are wanted.
+
+    `new` makes what stands for an instrument, once for each name (`families` has those that there are), `child` what
+    takes its values for one set of attributes, once for each set.
+    """
+    for measure in MEASURES:
+        if has_server or measure.event is not RequestFinished:
+            instrument = measure.instrument
+            if instrument.name not in families:
+                families[instrument.name] = new(instrument)
+            yield measure.event, _recording(measure, partial(child, families[instrument.name], instrument))
+
+
+def _recording(measure: Measure[Any], child: Callable[[tuple[Value, ...]], Record]) -> Callable[[Any], None]:
+    # What would otherwise be looked up anew for every event.
+    records: dict[tuple[Value, ...], Record] = {}
+
+    def recorded(event: Event) -> None:
+        reading = measure.read(event)
+        if reading is None:
+            return
+        value, values = reading
+        record = records.get(values)
+        if record is None:
+            records[values] = record = child(values)
+        record(value)
+
+    return recorded

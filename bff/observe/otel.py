@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 try:
     from opentelemetry import metrics, trace
@@ -15,7 +16,7 @@ except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py l
 
 from bff.events import AttemptStarted, Event
 from bff.observe._conventions import BUCKETS
-from bff.observe._measures import Instrument, Measure, Value, measures
+from bff.observe._measures import Instrument, Record, Value, recorders
 from bff.observe._spans import Spans
 
 __all__ = ["OpenTelemetryObserver"]
@@ -48,12 +49,8 @@ class OpenTelemetryObserver:
         self._handlers: dict[type[Event], list[Callable[[Any], None]]] = defaultdict(list)
         for kind, handler in self._spans.handlers.items():
             self._handlers[kind].append(handler)
-        instruments: dict[str, _Record] = {}
-        for measure in measures(has_server=server):
-            name = measure.instrument.name
-            if name not in instruments:
-                instruments[name] = _record(meter, measure.instrument)
-            self._handlers[measure.event].append(_recording(measure, instruments[name]))
+        for kind, handler in recorders({}, partial(_family, meter), _child, has_server=server):
+            self._handlers[kind].append(handler)
         self.events = tuple(self._handlers)
 
     def __call__(self, event: Event) -> None:
@@ -69,10 +66,10 @@ class OpenTelemetryObserver:
         return f"<OpenTelemetryObserver: {len(self._spans)} spans under way>"
 
 
-_Record = Callable[[float, dict[str, str | int]], None]
+_Family: TypeAlias = Callable[[float, dict[str, str | int]], None]
 
 
-def _record(meter: Meter, instrument: Instrument) -> _Record:
+def _family(meter: Meter, instrument: Instrument) -> _Family:
     name, unit, text = instrument.name, instrument.unit, instrument.text
     if instrument.kind == "histogram":
         return meter.create_histogram(name, unit, text, explicit_bucket_boundaries_advisory=BUCKETS).record
@@ -81,20 +78,8 @@ def _record(meter: Meter, instrument: Instrument) -> _Record:
     return meter.create_counter(name, unit, text).add
 
 
-def _recording(measure: Measure[Any], record: _Record) -> Callable[[Any], None]:
-    names = measure.instrument.attributes
-    found: dict[tuple[Value, ...], dict[str, str | int]] = {}
-
-    def recorded(event: Event) -> None:
-        reading = measure.read(event)
-        if reading is None:
-            return
-        value, values = reading
-        attributes = found.get(values)
-        if attributes is None:
-            # An attribute that does not apply is left out.
-            named = zip(names, values, strict=True)
-            found[values] = attributes = {name: value for name, value in named if value is not None and value != ""}
-        record(value, attributes)
-
-    return recorded
+def _child(family: _Family, instrument: Instrument, values: tuple[Value, ...]) -> Record:
+    # An attribute that does not apply is left out.
+    named = zip(instrument.attributes, values, strict=True)
+    attributes = {name: value for name, value in named if value is not None and value != ""}
+    return lambda value: family(value, attributes)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,7 @@ except ImportError as error:  # pragma: no cover - tests/observe/test_doors.py l
 
 from bff.events import Event
 from bff.observe._conventions import BUCKETS
-from bff.observe._measures import Instrument, Measure, Value, measures
+from bff.observe._measures import Instrument, Record, Value, recorders
 
 __all__ = ["PrometheusObserver"]
 
@@ -31,11 +32,8 @@ class PrometheusObserver:
     def __init__(self, *, registry: CollectorRegistry = REGISTRY, server: bool = True) -> None:
         families = _families.setdefault(registry, {})
         self._handlers: dict[type[Event], list[Callable[[Any], None]]] = defaultdict(list)
-        for measure in measures(has_server=server):
-            name = measure.instrument.name
-            if name not in families:
-                families[name] = _family(measure.instrument, registry)
-            self._handlers[measure.event].append(_recording(measure, families[name]))
+        for kind, handler in recorders(families, partial(_family, registry), _child, has_server=server):
+            self._handlers[kind].append(handler)
         self.events = tuple(self._handlers)
 
     def __call__(self, event: Event) -> None:
@@ -50,7 +48,7 @@ class PrometheusObserver:
 _families: WeakKeyDictionary[CollectorRegistry, dict[str, _Family]] = WeakKeyDictionary()
 
 
-def _family(instrument: Instrument, registry: CollectorRegistry) -> _Family:
+def _family(registry: CollectorRegistry, instrument: Instrument) -> _Family:
     name = instrument.name.replace(".", "_")
     labels = [attribute.replace(".", "_") for attribute in instrument.attributes]
     if instrument.kind == "histogram":
@@ -59,24 +57,7 @@ def _family(instrument: Instrument, registry: CollectorRegistry) -> _Family:
     return kind(name, instrument.text, labels, registry=registry)
 
 
-def _recording(measure: Measure[Any], family: _Family) -> Callable[[Any], None]:
-    # What `labels` would look up anew for every event, with a lock.
-    records: dict[tuple[Value, ...], Callable[[float], None]] = {}
-
-    def recorded(event: Event) -> None:
-        reading = measure.read(event)
-        if reading is None:
-            return
-        value, values = reading
-        record = records.get(values)
-        if record is None:
-            records[values] = record = _record(family, values)
-        record(value)
-
-    return recorded
-
-
-def _record(family: _Family, values: tuple[Value, ...]) -> Callable[[float], None]:
+def _child(family: _Family, _: Instrument, values: tuple[Value, ...]) -> Record:
     child = family.labels(*["" if value is None else value for value in values])
     if isinstance(child, Histogram):
         return child.observe
