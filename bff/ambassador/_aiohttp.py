@@ -26,6 +26,7 @@ from yarl import URL
 from bff.ambassador._core import Context, Request, Response
 from bff.ambassador._decoding import decoded
 from bff.ambassador._message import LONGEST_HEADER, MOST_HEADERS, check_target, declared_length, head
+from bff.ambassador._repeatable import IDEMPOTENT
 from bff.ambassador._stream import Stream
 from bff.ambassador._transfer import FAULTS, Incoming, drop, send_body, translated, violation
 from bff.errors import Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
@@ -35,8 +36,6 @@ __all__ = ["AiohttpWire"]
 _KEEP_ALIVE: Final = 4.0  # seconds; below the 5 of uvicorn and others, so that we rarely use what they just closed
 _OUR_OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 _INFORMATIONAL: Final = frozenset({100, *range(102, 200)})  # 101 would end HTTP
-# RFC 9110 section 9.2.2: repeated on a fresh connection where the server closed an idle one under our hands.
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 class _StaleError(Exception):
@@ -153,7 +152,8 @@ class AiohttpWire:
             try:
                 header, body = await _final_head(protocol, context)
             except (ServerDisconnectedError, ClientOSError) as error:
-                if is_used and request.method in _IDEMPOTENT and request.is_replayable:
+                # Repeated on a fresh connection where the server closed an idle one under our hands.
+                if is_used and request.method in IDEMPOTENT and request.is_replayable:
                     raise _StaleError from error
                 raise
             if context.is_streamed:

@@ -5,12 +5,12 @@ from typing import Final
 from bff.ambassador._budget import Budget
 from bff.ambassador._core import Context, Response
 from bff.ambassador._quantile import MovingQuantile
+from bff.ambassador._verdict import SERVER_ERRORS
 from bff.events import BudgetExhausted, Emitter, HedgeStarted, HedgeWon
 from bff.policy import Hedging, Retry
 
 __all__ = ["Hedger"]
 
-_SERVER_ERRORS: Final = 500  # and above
 _LEAST: Final = 0.001  # seconds; what comes sooner than that is not late, and a timer is no finer
 _WARM_UP: Final = 50  # answers, before which their quantiles mean little
 
@@ -20,8 +20,8 @@ class Hedger:
     What the hedges of all calls to one upstream have in common.
 
     `delay` is how many seconds after its beginning a try is late now, `None` while too few answers have been seen to
-    know. `retry` is the policy whose tries, statuses and budget hedges share; without one they have the default's
-    statuses and a budget that calls fill here (`is_earning`).
+    know. `attempts` is how many tries a call may have, `retry` the policy whose statuses and budget hedges share;
+    without one they have the default's statuses and a budget that calls fill here (`is_earning`).
     """
 
     __slots__ = (
@@ -29,14 +29,16 @@ class Hedger:
         "budget", "delay", "is_earning", "is_learning", "max",
     )  # fmt: skip
 
-    def __init__(self, policy: Hedging, *, retry: Retry | None, budget: Budget | None, emitter: Emitter) -> None:
+    def __init__(
+        self, policy: Hedging, *, attempts: int, retry: Retry | None, budget: Budget | None, emitter: Emitter
+    ) -> None:
         quantile = policy.quantile
         self.budget = budget
         self.is_earning = retry is None
         self.is_learning = quantile is not None
         self.max = policy.max
         self.delay = None if isinstance(policy.after, str) else max(float(policy.after), _LEAST)
-        self._attempts = retry.attempts if retry else policy.max + 1
+        self._attempts = attempts
         self._statuses = frozenset((retry or Retry()).statuses)
         self._latencies = None if quantile is None else MovingQuantile(quantile, warm_up=_WARM_UP)
         self._emitter = emitter
@@ -46,7 +48,7 @@ class Hedger:
 
     def accepts(self, response: Response) -> bool:
         """Say whether an answer ends the race; one that is worth another try, or a failure, does not."""
-        return response.status < _SERVER_ERRORS and response.status not in self._statuses
+        return response.status < SERVER_ERRORS and response.status not in self._statuses
 
     def observe(self, response: Response, seconds: float) -> None:
         """
@@ -55,7 +57,7 @@ class Hedger:
         Those that fail or lose are not counted: where many hang, the quantile would grow for as long as they do, and
         soon nothing would be late any more. What bounds the load is the budget.
         """
-        if self._latencies is not None and response.status < _SERVER_ERRORS and response.status not in self._statuses:
+        if self._latencies is not None and response.status < SERVER_ERRORS and response.status not in self._statuses:
             late = self._latencies.add(seconds)
             if late is not None:
                 self.delay = late if late > _LEAST else _LEAST  # noqa: FURB136 - of every answer, and `max` costs more

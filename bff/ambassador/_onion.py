@@ -92,7 +92,9 @@ def build_onion(
         identify=identify,
         flights=Flights() if policies.coalescing and identify else None,
         budget=budget,
-        hedger=Hedger(hedges, retry=policies.retry, budget=budget, emitter=emitter) if hedges else None,
+        hedger=Hedger(hedges, attempts=policies.attempts, retry=policies.retry, budget=budget, emitter=emitter)
+        if hedges
+        else None,
         breaker=breaker,
         slots=Slots(bulkhead) if bulkhead else None,
         rate=Rate(rate_limit) if rate_limit else None,

@@ -4,14 +4,14 @@ from typing import Final
 
 from bff.ambassador._core import Request
 
-__all__ = ["is_repeatable"]
+__all__ = ["IDEMPOTENT", "is_repeatable"]
 
 # RFC 9110 section 9.2.2.
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 def is_repeatable(request: Request) -> bool:
     """Say whether `request` can be sent twice, and does no more then than sent once."""
-    if request.method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name, _ in request.headers):
+    if request.method in IDEMPOTENT or any(name.lower() == "idempotency-key" for name, _ in request.headers):
         return request.is_replayable
     return False

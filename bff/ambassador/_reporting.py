@@ -6,12 +6,12 @@ from itertools import count
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._verdict import SERVER_ERRORS
 from bff.errors import DeadlineExceeded, RejectedError
 from bff.events import AttemptRejected, CallCancelled, CallFailed, CallFinished, CallStarted, Emitter
 
 __all__ = ["reporting", "reporting_refusals"]
 
-_SERVER_ERRORS: Final = 500  # and above
 _numbers: Final = count(1)
 
 
@@ -37,7 +37,7 @@ def reporting(emitter: Emitter) -> Layer:
                 raise
             if response.stream is not None:
                 response.stream.on_end(partial(end, context, response.status, start))
-            elif tells_success or response.status >= _SERVER_ERRORS:
+            elif tells_success or response.status >= SERVER_ERRORS:
                 emitter.emit(_answered(context, response.status, context.loop.time() - start))
             return response
 
@@ -94,7 +94,7 @@ def _started(request: Request, context: Context) -> CallStarted:
 
 
 def _answered(context: Context, status: int, duration: float) -> CallFinished | CallFailed:
-    if status >= _SERVER_ERRORS:
+    if status >= SERVER_ERRORS:
         return _failed(context, "status", f"answered {status}", duration, status=status)
     return CallFinished(
         upstream=context.upstream,

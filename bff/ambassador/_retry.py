@@ -11,6 +11,7 @@ from bff.ambassador._budget import Budget
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._repeatable import is_repeatable
 from bff.ambassador._retry_after import retry_after
+from bff.ambassador._verdict import SERVER_ERRORS
 from bff.errors import (
     CircuitOpen,
     DeadlineExceeded,
@@ -25,7 +26,6 @@ from bff.policy import Retry
 
 __all__ = ["retrying"]
 
-_SERVER_ERRORS: Final = 500  # and above
 # Another try would be refused for the same reason.
 _FINAL: Final = (CircuitOpen, DeadlineExceeded, RateLimited)
 
@@ -121,7 +121,7 @@ class Retrier:
         is_fine = isinstance(outcome, RejectedError)  # what we refused was not tried
         if isinstance(outcome, Response):
             cause = "status"
-            is_fine = outcome.status < _SERVER_ERRORS and outcome.status not in self._statuses
+            is_fine = outcome.status < SERVER_ERRORS and outcome.status not in self._statuses
         if pause is None and is_fine:
             return
         context = cast("Context", state.args[1])

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-__all__ = ["verdict"]
+__all__ = ["SERVER_ERRORS", "verdict"]
 
-_SERVER_ERRORS: Final = 500  # and above
+SERVER_ERRORS: Final = 500  # and above
 # RFC 9110 sections 15.6.2 and 15.6.6: what the server cannot do at all says nothing about its health.
 _SERVER_IS_FINE: Final = frozenset({501, 505})
 # Sections 15.5.9 and RFC 6585 section 4: the server asks for patience. Neither sick nor proof of health.
@@ -15,4 +15,4 @@ def verdict(status: int) -> bool | None:
     """Say of an answer whether it speaks for the upstream's health, against it (`False`), or neither."""
     if status in _NO_VERDICT:
         return None
-    return status < _SERVER_ERRORS or status in _SERVER_IS_FINE
+    return status < SERVER_ERRORS or status in _SERVER_IS_FINE
