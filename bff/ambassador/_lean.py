@@ -1,0 +1,149 @@
+"""The default wire: HTTP/1.1 over connections of our own, read by the parser that uvicorn trusts."""
+
+import asyncio
+import errno
+from typing import Final
+
+from bff.ambassador._channel import Channel
+from bff.ambassador._core import Context, Request, Response
+from bff.ambassador._decoding import decoded
+from bff.ambassador._headers import Headers, StatusLine
+from bff.ambassador._message import check_target, declared_length, head
+from bff.ambassador._pool import Pool, Site, Verify
+from bff.ambassador._repeatable import IDEMPOTENT
+from bff.ambassador._stream import Stream
+from bff.ambassador._transfer import Inflow, send_body, translated, violation
+from bff.errors import Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+
+__all__ = ["LeanWire"]
+
+_OUR_OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+
+
+class LeanWire:
+    """
+    Send requests over plain or TLS connections of asyncio's, kept and used again.
+
+    `connect` is the time for making a connection in seconds (`None`: no limit), `verify` a CA bundle's path, an
+    `SSLContext`, or `False` to check no certificate, `max_body` the most bytes an answer may have, also once decoded.
+
+    A framing that not all understand alike is refused (RFC 9112 section 6). Several onions may share one wire, on
+    several loops one after the other.
+    """
+
+    def __init__(self, *, connect: float | None = 1.0, verify: Verify = True, max_body: int = 10_000_000) -> None:
+        self._connect_within = connect
+        self._verify = verify
+        self._max_body = max_body
+        self._pool: Pool | None = None
+
+    async def send(self, request: Request, context: Context, /) -> Response:
+        """Send one request; raises what `Wire` says, and `UnsafePath` for a target that is none."""
+        check_target(request, context)
+        pool = self._pool
+        if pool is None or pool.loop is not context.loop:
+            pool = await self._new_pool(context)
+        site = pool.site(request.origin, request.host)
+        message = head(request, site.host, is_raw=context.is_streamed)
+        if isinstance(request.content, bytes):
+            message += request.content
+        channel = site.take() or await self._connect(site, context)
+        response = await self._exchange(channel, site, message, request, context)
+        if response is None:
+            channel = await self._connect(site, context)
+            response = await self._exchange(channel, site, message, request, context)
+        assert response is not None
+        return response
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
+
+    async def _new_pool(self, context: Context) -> Pool:
+        # The new one stands before anything is awaited: whoever comes meanwhile shares it.
+        old, self._pool = self._pool, (pool := Pool(context.loop, self._verify))
+        # On a loop that still runs, what has idled for long enough is closed all the same.
+        if old is not None and old.loop.is_closed():
+            await old.aclose()
+        return pool
+
+    async def _connect(self, site: Site, context: Context) -> Channel:
+        watch = context.watch
+        if watch is not None:
+            watch.hold()
+        patience = asyncio.timeout(self._connect_within)
+        try:
+            async with patience:
+                channel = await site.connect()
+        except OSError as error:  # `TimeoutError` among them, which may be the kernel's
+            if not patience.expired():
+                raise _unconnected(error, context) from error
+            timeout = UpstreamTimeout(
+                f"no connection within {self._connect_within:g} s",
+                upstream=context.upstream,
+                operation=context.operation,
+            )
+            timeout.sent = False
+            raise timeout from error
+        if watch is not None:
+            watch.resume()
+        return channel
+
+    async def _exchange(
+        self, channel: Channel, site: Site, message: bytes, request: Request, context: Context
+    ) -> Response | None:
+        """Return the answer, or `None` where the server closed an idle connection under our hands: once more then."""
+        is_head = request.method == "HEAD"
+        inflow = None
+        if context.is_streamed:
+            inflow = Inflow(channel, context)
+            waiter = channel.begin(message, is_head=is_head, sink=inflow)
+        else:
+            waiter = channel.begin(message, is_head=is_head, limit=self._max_body)
+        try:
+            if not isinstance(request.content, bytes):
+                channel.is_sending = True
+                if await send_body(request.content, channel, length=declared_length(request)):
+                    channel.is_sending = False
+            await waiter
+        except BaseException:
+            # A streamed answer that has come whole has given its connection to others.
+            (channel.abort if inflow is None else inflow.abandon)()
+            raise
+        if inflow is not None and inflow.head is not None:
+            return _streamed(*inflow.head, inflow)
+        fault = channel.fault
+        if fault is not None:
+            is_stale = channel.is_used and not channel.has_come and isinstance(fault, OSError)
+            if is_stale and request.method in IDEMPOTENT and request.is_replayable:
+                return None
+            raise translated(fault, context)
+        line, headers, content = channel.line, channel.headers, channel.body()
+        assert line is not None
+        assert headers is not None
+        site.give(channel)
+        try:
+            content = decoded(content, headers, max_size=self._max_body)
+        except ValueError as error:
+            raise violation(str(error), context) from error
+        return Response(line.status, headers, content)
+
+
+def _streamed(line: StatusLine, headers: Headers, inflow: Inflow) -> Response:
+    """Return an answer whose body is still to come, with what httpx says of one besides."""
+    extensions = {"http_version": b"HTTP/1.%d" % line.minor, "reason_phrase": line.reason}
+    return Response(line.status, headers, b"", Stream(inflow), extensions)
+
+
+def _unconnected(error: OSError, context: Context) -> UpstreamError | Overloaded:
+    upstream, operation = context.upstream, context.operation
+    if error.errno in _OUR_OWN_LIMITS:
+        what = "no connection could be made, our own limit is reached"
+        return Overloaded(what, upstream=upstream, operation=operation, retry_after=1.0)
+    unreachable = UpstreamUnreachable(
+        f"no connection: {error.strerror or error}", upstream=upstream, operation=operation
+    )
+    unreachable.sent = False
+    return unreachable
