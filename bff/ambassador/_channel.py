@@ -70,14 +70,12 @@ class Channel(asyncio.Protocol):
 
     # What who sends does.
 
-    def begin(
-        self, message: bytes, *, is_head: bool = False, limit: int = _UNLIMITED, sink: Sink | None = None
-    ) -> asyncio.Future[None]:
-        """Send a request; the body of its answer may have `limit` bytes, and one to HEAD has none."""
+    def begin(self, message: bytes, is_head: bool, limit: int, sink: Sink | None) -> asyncio.Future[None]:
+        """Send a request; the body of its answer may have `limit` bytes without a `sink`, and one to HEAD has none."""
         self._is_busy = True
         self._is_head = is_head
         self._is_whole = False
-        self._limit = limit
+        self._limit = limit if sink is None else _UNLIMITED
         self._sink = sink
         self._raw = b""
         self._start = self._size = self._framing = 0
@@ -85,9 +83,9 @@ class Channel(asyncio.Protocol):
         self.headers: Headers | None = None
         self.line: StatusLine | None = None
         self.fault: Exception | None = None
-        self._waiter = self._loop.create_future()
+        self._waiter = waiter = self._loop.create_future()
         self._transport.write(message)
-        return self._waiter
+        return waiter
 
     @property
     def is_awaited(self) -> bool:
@@ -99,7 +97,6 @@ class Channel(asyncio.Protocol):
         """Say whether a single byte of an answer has."""
         return bool(self._raw) or self.headers is not None
 
-    @property
     def is_reusable(self) -> bool:
         """Say whether the next request may go over it: an answer to what was not read whole leaves it amid that."""
         return (
@@ -172,8 +169,8 @@ class Channel(asyncio.Protocol):
         else:
             if self._is_whole:
                 self._end(None)
-            elif self._sink is not None and self.headers is not None:
-                self._wake()
+            elif self._sink is not None and self.headers is not None and not self._waiter.done():
+                self._waiter.set_result(None)
 
     def eof_received(self) -> None:
         headers = self.headers
@@ -262,18 +259,17 @@ class Channel(asyncio.Protocol):
         self.fault = fault
         if fault is not None:
             self.abort()
-        self._let_write()
-        sink, self._sink = self._sink, None
+        if self._drained is not None:
+            self._let_write()
         if self._is_head:
             self._parser = HttpResponseParser(self)  # it has been told of a body
-        self._wake()
-        if sink is not None:
-            sink.end(fault)
-            self._release(self)
-
-    def _wake(self) -> None:
         if not self._waiter.done():
             self._waiter.set_result(None)
+        sink = self._sink
+        if sink is not None:
+            self._sink = None
+            sink.end(fault)
+            self._release(self)
 
     def _let_write(self) -> None:
         drained, self._drained = self._drained, None

@@ -36,11 +36,13 @@ class Headers(Mapping[str, str]):
     is no text is kept as `surrogateescape` has it.
     """
 
-    __slots__ = ("_block", "_lowered")
+    __slots__ = ("_block", "_lowered", "is_coded")
 
     def __init__(self, block: bytes) -> None:
         self._block = block
         self._lowered = block.lower()
+        self.is_coded = b"-encoding:" in self._lowered
+        """Whether there may be a coding, of the content or the transfer."""
 
     @overload
     def get(self, key: str, /) -> str | None: ...
@@ -104,9 +106,10 @@ def read_fields(block: bytes, *, minor: int) -> Headers:
     if size > LONGEST_HEADER and any(len(line) > LONGEST_HEADER for line in block.split(b"\r\n")):
         raise ValueError(f"a header of more than {LONGEST_HEADER} bytes")
     headers = Headers(block)
-    coding = headers.get("transfer-encoding")
-    if coding is not None and (coding.lower() != "chunked" or not minor):
-        raise ValueError("its transfer coding is not chunked alone")
+    if headers.is_coded:
+        coding = headers.get("transfer-encoding")
+        if coding is not None and (coding.lower() != "chunked" or not minor):
+            raise ValueError("its transfer coding is not chunked alone")
     return headers
 
 

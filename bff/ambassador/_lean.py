@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections.abc import AsyncIterable
 from typing import Final
 
 from bff.ambassador._channel import Channel
@@ -43,17 +44,30 @@ class LeanWire:
         pool = self._pool
         if pool is None or pool.loop is not context.loop:
             pool = await self._new_pool(context)
-        site = pool.site(request.origin, request.host)
-        message = head(request, site.host, is_raw=context.is_streamed)
-        if isinstance(request.content, bytes):
-            message += request.content
+        site = pool.sites.get((request.origin, request.host)) or pool.site(request.origin, request.host)
+        content, is_streamed = request.content, context.is_streamed
+        message = head(request, site.host, is_raw=is_streamed)
+        if content and isinstance(content, bytes):
+            message += content
         channel = site.take() or await self._connect(site, context)
-        response = await self._exchange(channel, site, message, request, context)
-        if response is None:
+        while True:
+            inflow = Inflow(channel, context) if is_streamed else None
+            waiter = channel.begin(message, request.method == "HEAD", self._max_body, inflow)
+            try:
+                if not isinstance(content, bytes):
+                    await _upload(request, content, channel)
+                await waiter
+            except BaseException:
+                # A streamed answer that has come whole has given its connection to others.
+                (channel.abort if inflow is None else inflow.abandon)()
+                raise
+            if inflow is not None and inflow.head is not None:
+                return _streamed(*inflow.head, inflow)
+            if channel.fault is None:
+                return self._answer(channel, site, context)
+            if not _is_stale(channel, request):
+                raise translated(channel.fault, context)
             channel = await self._connect(site, context)
-            response = await self._exchange(channel, site, message, request, context)
-        assert response is not None
-        return response
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -91,44 +105,34 @@ class LeanWire:
             watch.resume()
         return channel
 
-    async def _exchange(
-        self, channel: Channel, site: Site, message: bytes, request: Request, context: Context
-    ) -> Response | None:
-        """Return the answer, or `None` where the server closed an idle connection under our hands: once more then."""
-        is_head = request.method == "HEAD"
-        inflow = None
-        if context.is_streamed:
-            inflow = Inflow(channel, context)
-            waiter = channel.begin(message, is_head=is_head, sink=inflow)
-        else:
-            waiter = channel.begin(message, is_head=is_head, limit=self._max_body)
-        try:
-            if not isinstance(request.content, bytes):
-                channel.is_sending = True
-                if await send_body(request.content, channel, length=declared_length(request)):
-                    channel.is_sending = False
-            await waiter
-        except BaseException:
-            # A streamed answer that has come whole has given its connection to others.
-            (channel.abort if inflow is None else inflow.abandon)()
-            raise
-        if inflow is not None and inflow.head is not None:
-            return _streamed(*inflow.head, inflow)
-        fault = channel.fault
-        if fault is not None:
-            is_stale = channel.is_used and not channel.has_come and isinstance(fault, OSError)
-            if is_stale and request.method in IDEMPOTENT and request.is_replayable:
-                return None
-            raise translated(fault, context)
+    def _answer(self, channel: Channel, site: Site, context: Context) -> Response:
         line, headers, content = channel.line, channel.headers, channel.body()
         assert line is not None
         assert headers is not None
         site.give(channel)
-        try:
-            content = decoded(content, headers, max_size=self._max_body)
-        except ValueError as error:
-            raise violation(str(error), context) from error
+        if headers.is_coded:
+            try:
+                content = decoded(content, headers, max_size=self._max_body)
+            except ValueError as error:
+                raise violation(str(error), context) from error
         return Response(line.status, headers, content)
+
+
+async def _upload(request: Request, content: AsyncIterable[bytes], channel: Channel) -> None:
+    channel.is_sending = True
+    if await send_body(content, channel, length=declared_length(request)):
+        channel.is_sending = False
+
+
+def _is_stale(channel: Channel, request: Request) -> bool:
+    """Say whether a request may be repeated because the server closed an idle connection under our hands."""
+    return (
+        channel.is_used
+        and not channel.has_come
+        and isinstance(channel.fault, OSError)
+        and request.method in IDEMPOTENT
+        and request.is_replayable
+    )
 
 
 def _streamed(line: StatusLine, headers: Headers, inflow: Inflow) -> Response:

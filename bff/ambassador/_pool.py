@@ -53,13 +53,14 @@ class Site:
 
     def give(self, channel: Channel) -> None:
         """Keep a connection for the next request, if there can be one over it."""
-        if not channel.is_reusable or self.pool.is_closed:
+        if not channel.is_reusable() or self.pool.is_closed:
             channel.abort()
             return
         channel.is_used = True
         channel.idle_since = now = self.pool.loop.time()
         self.idle.append(channel)
-        self.pool.watch(now)
+        if self.pool.timer is None:
+            self.pool.watch(now)
 
     async def connect(self) -> Channel:
         """Return a new connection; raises `OSError` where there is none to be had."""
@@ -99,7 +100,7 @@ class Pool:
         self.sites: dict[tuple[str, str], Site] = {}
         self.is_closed = False
         self._verify = verify
-        self._timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
     @property
     def tls(self) -> ssl.SSLContext:
@@ -120,15 +121,14 @@ class Pool:
         return site
 
     def watch(self, now: float) -> None:
-        """See to it that what idles from now on is closed."""
-        if self._timer is None:
-            self._timer = self.loop.call_at(now + _KEEP_ALIVE, self._sweep)
+        """See to it that what idles from now on is closed, where nothing did."""
+        self.timer = self.loop.call_at(now + _KEEP_ALIVE, self._sweep)
 
     async def aclose(self) -> None:
         """Close every connection."""
         self.is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self.timer is not None:
+            self.timer.cancel()
         # Where the loop is gone, so are its connections.
         if self.loop.is_closed():
             return
@@ -138,7 +138,7 @@ class Pool:
             await asyncio.sleep(0)
 
     def _sweep(self) -> None:
-        self._timer = None
+        self.timer = None
         now = self.loop.time()
         oldest = now
         for site in self.sites.values():
