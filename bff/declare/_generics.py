@@ -44,7 +44,8 @@ CHECKED: Mapping[Type, Type] = {
 
 def origin_of(tp: Type) -> Any:
     """Return what a form of `typing` is made of: `list` for `list[int]`; `None` for a class."""
-    return get_origin(tp)
+    # Most types are classes, and `get_origin` tells them last.
+    return get_origin(tp) if not isinstance(tp, type) or tp is Generic else None
 
 
 def as_class(tp: Type) -> type[Any] | None:

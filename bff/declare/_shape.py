@@ -88,8 +88,9 @@ def _matching(
     for source in sources:
         _check_source(trace, shape, source)
     found: dict[str, Any] = {}
+    known = [(source, _fields_of(source)) for source in sources]
     for name in (name for name in infos_of(shape) if name not in values):
-        owners = [source for source in sources if name in _fields_of(source)]
+        owners = [source for source, fields_of_source in known if name in fields_of_source]
         if len(owners) > 1:
             mend = f"say which: `{name}=...`"
             raise trace.fail(f"two sources of `{shape.__name__}` have a field `{name}`", mend)
@@ -124,13 +125,12 @@ def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> g
         raise trace.fail(what, f"name it: `{missing[0]}=...`, or give it a default")
     ordered = {name: lift(values[name]) for name in known if name in values}
     for name, node in ordered.items():
-        _check_field(trace, shape, name, node)
+        _check_field(trace, shape, name, node, known[name])
         ordered[name] = narrowed(trace, node, known[name])
     return trace.add(graph.Build, shape, shape=shape, names=tuple(ordered), values=tuple(ordered.values()))
 
 
-def _check_field(trace: Trace, shape: type[BaseModel], name: str, node: graph.Node) -> None:
-    wanted: Type = fields(shape)[name]
+def _check_field(trace: Trace, shape: type[BaseModel], name: str, node: graph.Node, wanted: Type) -> None:
     if fits(node.type, wanted):
         return
     what = f"`{shape.__name__}.{name}` is `{spell(wanted)}`, and gets `{spell(node.type)}`"

@@ -9,7 +9,7 @@ from typing import Any, Literal, Never, TypeVar, Union, cast, get_args
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-from bff.declare._generics import Type, as_class, bases_of, class_of, origin_of, unwrap
+from bff.declare._generics import CHECKED, Type, as_class, bases_of, class_of, origin_of, unwrap
 from bff.declare._models import fields, is_model, protocol_members, typed_keys
 
 __all__ = [
@@ -48,6 +48,8 @@ MAPPINGS = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapp
 
 def members(tp: Type) -> tuple[Type, ...]:
     """Return what a union is made of; anything else is a union of itself."""
+    if isinstance(tp, type) and tp not in CHECKED:
+        return (cast("Type", tp),)
     tp = unwrap(tp)
     if origin_of(tp) in (Union, types.UnionType):
         return tuple(dict.fromkeys(inner for arg in get_args(tp) for inner in members(arg)))
@@ -58,14 +60,16 @@ def union(parts: Iterable[Type]) -> Type:
     """Return the union of types, less those that add nothing: `Never`, and `list[Never]` beside `list[int]`."""
     flat = dict.fromkeys(inner for part in parts for inner in members(part))
     flat.pop(Never, None)
-    kept = [part for part in flat if not any(_is_covered(part, other) for other in flat)]
+    kept = [part for part in flat if not (len(flat) > 1 and _is_covered(part, flat))]
     return Union[tuple(kept)] if kept else Never  # noqa: UP007 - made of a tuple
 
 
-def _is_covered(part: Type, other: Type) -> bool:
-    """Say whether a container holds nothing that another kind of the same container does not."""
+def _is_covered(part: Type, others: Iterable[Type]) -> bool:
+    """Say whether a container holds nothing that one of the others, of the same kind, does not."""
     is_container = element(part) is not None or mapping_value(part) is not None
-    return is_container and part != other and _member_fits(part, other) and not _member_fits(other, part)
+    return is_container and any(
+        part != other and _member_fits(part, other) and not _member_fits(other, part) for other in others
+    )
 
 
 def is_nullable(tp: Type) -> bool:

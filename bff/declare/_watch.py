@@ -44,12 +44,24 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
     """Note what runs, for as long as the context lasts; `endpoint` is the code of the endpoint itself."""
     seen = Watched()
 
+    whose: dict[int, tuple[bool, object]] = {}
+
+    def is_of_users(frame: FrameType) -> bool:  # pragma: no cover - as below
+        # There are far more calls than modules; what `id` names has to stay alive for as long.
+        names = frame.f_globals
+        known = whose.get(id(names))
+        if known is None:
+            known = whose[id(names)] = is_users(frame), names
+        return known[0]
+
     def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
+        is_own = is_of_users(frame)
         code, outer = frame.f_code, frame.f_back
-        is_own = is_users(frame)
         if event in ("call", "return") and is_own:
             own = dict(frame.f_locals)
-            ran = seen.functions.setdefault(code, Ran({**frame.f_globals, **own}))
+            ran = seen.functions.get(code)
+            if ran is None:
+                ran = seen.functions[code] = Ran({**frame.f_globals, **own})
             ran.symbolic |= {name for name, value in own.items() if _is_symbolic(value)}
             ran.symbolic |= {name for name in code.co_names if type(frame.f_globals.get(name)) is Symbol}
         if event == "return":
