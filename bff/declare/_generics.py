@@ -1,8 +1,8 @@
 """Types as Python spells them: aliases looked through, generics filled in."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, wraps
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from types import UnionType
 from typing import (
@@ -23,6 +23,11 @@ from typing import (
 
 import pydantic
 from typing_extensions import NoDefault, TypeAliasType, is_typeddict
+
+R = TypeVar("R")
+
+_MOST = 10_000
+"""How many types are remembered at a time."""
 
 Type: TypeAlias = Any
 """A type as Python spells it: a class, or a form of `typing`."""
@@ -90,6 +95,31 @@ def _value_of(alias: TypeAliasType) -> Type:
         return alias.__value__
 
 
+def remembered(function: Callable[[Type], R]) -> Callable[[Type], R]:
+    """
+    Work something out once for each type, told apart by identity.
+
+    Equal types may differ: `int | str` equals `str | int`, and is written otherwise.
+    """
+    known: dict[int, tuple[Type, R]] = {}
+
+    @wraps(function)
+    def found(tp: Type) -> R:
+        number = id(tp)
+        try:
+            return known[number][1]
+        except KeyError:
+            if len(known) >= _MOST:
+                known.clear()
+            # The type is kept, so that nothing else gets its number.
+            value = function(tp)
+            known[number] = tp, value
+            return value
+
+    return found
+
+
+@remembered
 def unwrap(tp: Type) -> Type:
     """
     Strip what does not change which values there are: `Annotated`, and the names that `peeled` takes off.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from bff.declare._types import Type
@@ -30,7 +31,13 @@ class Node:
     @property
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
-        return tuple(nodes_in(getattr(self, field.name) for field in fields(self)))
+        return tuple(nodes_in(getattr(self, name) for name in _own_names(type(self))))
+
+
+@cache
+def _own_names(kind: type[Node]) -> tuple[str, ...]:
+    """Return the fields that a kind of node has besides those of every node, which are made of no others."""
+    return tuple(field.name for field in fields(kind) if field.name not in Node.__slots__)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -15,7 +15,7 @@ from bff.declare._generics import Type, arguments_of, class_of, hints_of, origin
 
 def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
-    cls = class_of(tp)
+    cls = tp if isinstance(tp, type) else class_of(tp)
     return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
 
 

@@ -120,7 +120,8 @@ def _attribute(base: Node, name: str) -> Node:
     parts = members(without_none(base.type))
     if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
-    _check_common(trace, parts, name)
+    if len(parts) > 1:
+        _check_common(trace, parts, name)
     types = [_field(trace, part, name) for part in parts]
     tp = nullable_if(is_nullable(base.type), union(types))
     return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)

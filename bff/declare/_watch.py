@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, cast
 
-from bff._frames import is_of_the_project, is_users
+from bff._frames import PASSES_ON, is_of_the_project
 from bff.declare._once import called_builtin, called_function
 from bff.declare._symbol import Symbol
+
+
+_OF_C = frozenset({"c_call", "c_return", "c_exception"})
 
 
 @dataclass(slots=True)
@@ -44,18 +47,12 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
     """Note what runs, for as long as the context lasts; `endpoint` is the code of the endpoint itself."""
     seen = Watched()
 
-    whose: dict[int, tuple[bool, object]] = {}
-
-    def is_of_users(frame: FrameType) -> bool:  # pragma: no cover - as below
-        # There are far more calls than modules; what `id` names has to stay alive for as long.
-        names = frame.f_globals
-        known = whose.get(id(names))
-        if known is None:
-            known = whose[id(names)] = is_users(frame), names
-        return known[0]
-
     def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
-        is_own = is_of_users(frame)
+        # As `is_users`, without a call: nearly all that happens is what our own functions call.
+        names = frame.f_globals
+        is_own = not PASSES_ON[names["__name__"] if "__name__" in names else ""]
+        if not is_own and event in _OF_C:
+            return
         code, outer = frame.f_code, frame.f_back
         if event in ("call", "return") and is_own:
             own = dict(frame.f_locals)
