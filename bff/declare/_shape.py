@@ -13,6 +13,7 @@ from bff.declare._narrowing import narrowed
 from bff.declare._symbol import Symbol, lift, node_of
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
+from bff.declare._unwatched import unwatched
 
 
 class _ShapeMeta(ModelMetaclass):
@@ -106,12 +107,14 @@ def _check_source(trace: Trace, shape: type[BaseModel], source: object) -> None:
         raise trace.fail(what, "name the field it is for: `field=value`; for a list use each(items, fn)")
 
 
+@unwatched
 def _fields_of(source: object) -> frozenset[str]:
     types = members(without_none(node_of(source).type)) if type(source) is Symbol else (type(source),)
     known = [frozenset(fields(tp)) if is_model(tp) else frozenset[str]() for tp in types]
     return frozenset[str].intersection(*known) if known else frozenset()
 
 
+@unwatched
 def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> graph.Build:
     known = fields(shape)
     unknown = [name for name in values if name not in known]

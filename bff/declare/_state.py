@@ -13,11 +13,13 @@ from typing import Any, TypeAlias, cast
 from bff._unset import UNSET
 from bff.declare._functions import closed_over
 from bff.declare._symbol import Symbol
+from bff.declare._unwatched import unwatched
 
 State: TypeAlias = Mapping[tuple[int, str], tuple[object, ...]]
 _CHANGEABLE = (list, set, deque)
 
 
+@unwatched
 def state_around(function: object) -> State:
     """Return the state of what a function closes over, through the functions among it, and of the objects there."""
     return {
@@ -46,6 +48,7 @@ class ClassState:
                     yield name
 
 
+@unwatched
 def state_of_class(cls: type) -> Sequence[ClassState]:
     """Return the state of the attributes of a class and of those that it inherits from classes of the user's."""
     return [

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 from bff._frames import user_frame
 from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
+from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
@@ -60,6 +61,7 @@ class Trace:
     _block: int = 0
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
 
+    @unwatched
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
         for operand in nodes_in(payload.values()):

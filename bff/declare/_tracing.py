@@ -24,6 +24,7 @@ from bff.declare._state import hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
+from bff.declare._unwatched import unwatched
 from bff.declare._upstream import Upstream
 from bff.declare._watch import Watched, watching
 from bff.errors import DeclarationError, Problem
@@ -202,6 +203,7 @@ def _last_place(endpoint: Endpoint, error: Exception) -> tuple[str, int]:
     return (file, frames[-1].lineno or line) if frames else (file, line)
 
 
+@unwatched
 def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
     """Return the node of an answer that fits what the endpoint declares."""
     if type(result) is dict:
