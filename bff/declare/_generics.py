@@ -136,6 +136,9 @@ def unwrap(tp: Type) -> Type:
 
 def walk(tp: Type) -> Iterator[Type]:
     """Yield a type and all that it is made of, names as well as what they stand for; each name once."""
+    if isinstance(tp, type) and tp not in CHECKED:
+        yield tp
+        return
     seen: set[int] = set()
     waiting = [tp]
     while waiting:

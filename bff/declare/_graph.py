@@ -31,13 +31,20 @@ class Node:
     @property
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
-        return tuple(nodes_in(getattr(self, name) for name in _own_names(type(self))))
+        found: list[Node] = []
+        for name, is_one in _parts(type(self)):
+            part = getattr(self, name)
+            if is_one:
+                found.append(part)
+            else:
+                found.extend(part)
+        return tuple(found)
 
 
 @cache
-def _own_names(kind: type[Node]) -> tuple[str, ...]:
-    """Return the fields that a kind of node has besides those of every node, which are made of no others."""
-    return tuple(field.name for field in fields(kind) if field.name not in Node.__slots__)
+def _parts(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
+    """Return the fields of a kind of node that hold other nodes, and whether each holds just one."""
+    return tuple((part.name, part.type is Node) for part in fields(kind) if part.type in (Node, tuple[Node, ...]))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
-from bff.declare._generics import CHECKED, walk
+from bff.declare._generics import CHECKED, remembered, walk
 from bff.declare._models import infos_of, is_root_model, is_rule
 from bff.declare._types import Type, as_class, fields, is_model, is_nullable, origin_of, typed_keys
 from bff.plan._style import PLAIN, Style
@@ -135,6 +135,7 @@ def _given(node: graph.Build, known: ShapeFacts) -> str:
     return ""
 
 
+@remembered
 def models_in(tp: Type) -> frozenset[Any]:
     """Return the models that a type is made of."""
     return frozenset(part for part in walk(tp) if is_model(part))
