@@ -7,10 +7,10 @@ from typing import Any
 from bff.declare import _graph as graph
 from bff.declare._batch import batch_for
 from bff.declare._graph import Node
-from bff.plan._codecs import build_decoder
 from bff.plan._demand import Demand
 from bff.plan._flow import Flow
 from bff.plan._schedule import Schedule, Step
+from bff.plan._sharing import decoder_of
 from bff.plan._steps import Alternatives, Batch, Decision, Loop, PlannedCall, PlannedStep
 
 _Functions = Mapping[str, Callable[..., Any]]
@@ -70,7 +70,7 @@ def _call(
     return PlannedCall(
         **common,
         operation=call.operation,
-        decoder=build_decoder(call.type, needed[call.id]),
+        decoder=decoder_of(call.operation, needed[call.id]),
         inputs=functions[f"inputs_{step.number}"],
         is_own=not any(map(_is_learnt, call.arguments)),
         is_joined=is_joined,
@@ -92,7 +92,7 @@ def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
         rest=found.rest,
         key=attrgetter(found.key),
         max_size=found.operation.options.max_size,
-        decoder=build_decoder(found.operation.returns, Demand(items=item)),
+        decoder=decoder_of(found.operation, Demand(items=item)),
     )
 
 
