@@ -14,6 +14,7 @@ from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
 from bff.plan._demand import demand
+from bff.plan._encoding import Encoder, encoder_of
 from bff.plan._missing import OptionalPart, optional_parts
 from bff.plan._order import Writes
 from bff.plan._schedule import Needs, Schedule, Step, schedule
@@ -31,7 +32,8 @@ class Plan:
     `needs` are the steps that have to be over before `answer` computes the answer from their outcomes, as data ready
     to be encoded; `writes` are those of them that write, by number, in order; `size` is how many of the steps are
     taken once for a request; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
-    functions are kept during a request; `notes` say where pydantic is asked more than it would have to be.
+    functions are kept during a request; `encoder` writes what `answer` returns; `notes` say where pydantic is
+    asked more than it would have to be.
     """
 
     endpoint: Endpoint
@@ -43,6 +45,7 @@ class Plan:
     headers: tuple[str, ...]
     slots: int
     answer: Callable[..., Any]
+    encoder: Encoder
     source: str
     notes: tuple[str, ...]
 
@@ -83,6 +86,7 @@ def plan_of(traced: Traced) -> Plan:
         tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),
         len(shared),
         functions["answer"],
+        encoder_of(traced.answer, style_of(traced.endpoint.profile)),
         source,
         tuple(_notes(live, steps)),
     )
