@@ -1,6 +1,7 @@
 """Write the request of every try: where it goes, which try it is, and how long it is waited for."""
 
 from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
@@ -33,11 +34,15 @@ def announcing(header: str | None) -> Layer:
 
         def announced(request: Request, context: Context) -> Awaitable[Response]:
             context.attempts = attempt = context.attempts + 1
-            headers = [*request.headers, _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))]
+            count = _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))
             alarm = context.watch or context.limit
-            if alarm is not None:
-                left = int((alarm.when - context.loop.time() - HOP) * 1000 + 0.5)
-                headers.append((name, str(left) if left > 0 else "1"))
+            if alarm is None:
+                headers = [*request.headers, count]
+            else:
+                # The alarm of a try has just been set.
+                left = alarm.seconds if alarm is context.watch else None
+                told = _time(name, alarm.when - context.loop.time() if left is None else left)
+                headers = [*request.headers, count, told]
             return send(_addressed(request, context.address, headers), context)
 
         if header is None:
@@ -46,6 +51,12 @@ def announcing(header: str | None) -> Layer:
         return announced
 
     return layer
+
+
+@lru_cache(1024)
+def _time(name: str, left: float) -> tuple[str, str]:
+    # Of a try nearly always the same, as its upstream has it.
+    return name, str(max(int((left - HOP) * 1000 + 0.5), 1))
 
 
 def _addressed(request: Request, address: Member | None, headers: Sequence[tuple[str, str]]) -> Request:

@@ -24,7 +24,7 @@ def timing(per_try: float | None, *, is_lasting: bool = True) -> Layer:
             alarm = None
             if alarms is not None:
                 # Not where the call's own alarm rings earlier.
-                alarm = alarms.set(context.loop, inf if context.limit is None else context.limit.when)
+                alarm = alarms.set(context.loop, inf if context.limit is None else context.limit.when, context.task)
             context.watch = alarm
             try:
                 return await send(request, context)

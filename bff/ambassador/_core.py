@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bff.ambassador._masking import masked
@@ -82,7 +83,7 @@ class Context:
     that the caller asks again himself, so that nobody else does: tries of several layers multiply. `is_streamed` asks
     for an answer as soon as its head is there. `after_write` says that the caller has written something, and wants no
     answer to what was asked before. `loop` is the running one, which the layers ask for the time.
-    The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
+    The layers write the rest: `task` is the one that makes the call, where that is known, `is_hedge` says of a try that it was sent beside another, `call` is the number that
     events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
     `watch` the one of the current try, `address` where that one goes, of several, `tried` an address that has been
     tried or a list of those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another
@@ -93,20 +94,19 @@ class Context:
     operation: str = ""
     deadline: float | None = None
     request_id: str = ""
-    is_retry: bool = field(default=False, kw_only=True)
-    is_streamed: bool = field(default=False, kw_only=True)
-    after_write: bool = field(default=False, kw_only=True)
-    is_hedge: bool = field(default=False, kw_only=True)
-    call: int = field(default=0, kw_only=True)
-    attempts: int = field(default=0, kw_only=True)
-    loop: asyncio.AbstractEventLoop = field(
-        default_factory=asyncio.get_running_loop, kw_only=True, repr=False, compare=False
-    )
-    limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    address: "Member | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    tried: "Member | list[Member] | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    can_move: bool = field(default=False, kw_only=True, repr=False, compare=False)
+    is_retry: bool = False
+    is_streamed: bool = False
+    after_write: bool = False
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False, compare=False)
+    is_hedge: bool = field(default=False, init=False)
+    task: "asyncio.Task[Any] | None" = field(default=None, init=False, repr=False, compare=False)
+    call: int = field(default=0, init=False)
+    attempts: int = field(default=0, init=False)
+    limit: "Alarm | None" = field(default=None, init=False, repr=False, compare=False)
+    watch: "Alarm | None" = field(default=None, init=False, repr=False, compare=False)
+    address: "Member | None" = field(default=None, init=False, repr=False, compare=False)
+    tried: "Member | list[Member] | None" = field(default=None, init=False, repr=False, compare=False)
+    can_move: bool = field(default=False, init=False, repr=False, compare=False)
 
     def count_in(self, error: BaseException | None) -> None:
         """Write into an error how many tries there were; whoever makes a context does so, before it goes on."""
@@ -117,7 +117,9 @@ class Context:
         """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""
         if not isinstance(self.tried, list):
             self.tried = [] if self.tried is None else [self.tried]
-        return replace(self, watch=None)
+        twin = copy(self)
+        twin.task = twin.watch = None
+        return twin
 
 
 Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]

@@ -1,6 +1,7 @@
 """End a call when its own total time, or the caller's deadline, is over: whichever comes first."""
 
 import asyncio
+from math import inf
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._stream import Read
@@ -32,9 +33,11 @@ def deadline(total: float | None, *, is_lasting: bool = True) -> Layer:
             if context.deadline is None:
                 if alarms is None:
                     return _held(await send(request, context), context, None)
-                alarm = alarms.set(context.loop)
+                context.task = asyncio.current_task(context.loop)
+                alarm = alarms.set(context.loop, inf, context.task)
             elif alarms is not None:
-                alarm = alarms.set(context.loop, context.deadline)
+                context.task = asyncio.current_task(context.loop)
+                alarm = alarms.set(context.loop, context.deadline, context.task)
             context.limit = alarm = alarm or _callers(context)
             end = context.loop.time() + total if context.is_streamed and total is not None else None
             try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from bff.ambassador._queue import Queue
 
@@ -17,21 +17,24 @@ class Alarm:
 
     What `asyncio.timeout_at` does at a fraction of the cost; nests with it and with others of its kind. Where
     several cancel one task in the same moment, the outermost wins, as `Task.uncancel` is made for. It has a timer
-    of its own, unless it stands in a `queue` that somebody else watches.
+    of its own, unless it stands in a `queue` that somebody else watches. `seconds` are how long it was set for, where
+    that is known.
     """
 
-    __slots__ = ("_base", "_handle", "_held_at", "_loop", "_queue", "_task", "is_callers", "rang", "when")
+    __slots__ = ("_base", "_handle", "_held_at", "_loop", "_queue", "_task", "is_callers", "rang", "seconds", "when")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         when: float,
         queue: Queue | None = None,
+        task: "asyncio.Task[Any] | None" = None,
         *,
         is_callers: bool = False,
     ) -> None:
-        task = asyncio.current_task(loop)
-        assert task is not None
+        if task is None:
+            task = asyncio.current_task(loop)
+            assert task is not None
         self._loop = loop
         self._task = task
         self._base = task.cancelling()
@@ -39,6 +42,7 @@ class Alarm:
         self._queue = queue
         self._handle: asyncio.TimerHandle | None = None
         self.when = when
+        self.seconds: float | None = None
         self.is_callers = is_callers
         self.rang = False
         if queue is None:
@@ -78,7 +82,11 @@ class Alarm:
 
         To be called exactly once, however the guarded block ends.
         """
-        self._disarm()
+        # As `_disarm` does; this is what happens to nearly every alarm.
+        if self._handle is None and self._queue is not None:
+            self._queue.waiting.pop(self, None)
+        else:
+            self._disarm()
         return self.rang and self._task.uncancel() <= self._base
 
     def _disarm(self) -> None:
@@ -103,14 +111,16 @@ class Alarms:
         self._is_lasting = is_lasting
         self._queue: Queue | None = None
 
-    def set(self, loop: asyncio.AbstractEventLoop, before: float = inf) -> Alarm | None:
-        """Return an alarm for the current task, or `None` where it would ring after the time that is given."""
+    def set(
+        self, loop: asyncio.AbstractEventLoop, before: float = inf, task: "asyncio.Task[Any] | None" = None
+    ) -> Alarm | None:
+        """Return an alarm for `task`, the current one, or `None` where it would ring after the time that is given."""
         when = loop.time() + self.duration
         if when > before:
             return None
-        if not self._is_lasting:
-            return Alarm(loop, when)
         queue = self._queue
         if queue is None or queue.loop is not loop:
-            queue = self._queue = Queue(loop)
-        return Alarm(loop, when, queue)
+            queue = self._queue = Queue(loop) if self._is_lasting else None
+        alarm = Alarm(loop, when, queue, task)
+        alarm.seconds = self.duration
+        return alarm

@@ -14,7 +14,7 @@ from bff.declare._operation import Operation
 from bff.errors import ContractViolation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as there is one for every call: that would make it three times as dear
 class CallRecord:
     """One call that was made: when it began (seconds after the request), how long it took, how often it was tried."""
 

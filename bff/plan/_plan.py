@@ -14,6 +14,7 @@ from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
 from bff.plan._demand import demand
+from bff.plan._flow import Flow, flow_of
 from bff.plan._missing import OptionalPart, optional_parts
 from bff.plan._order import Writes
 from bff.plan._schedule import Needs, Schedule, Step, schedule
@@ -29,15 +30,19 @@ class Plan:
     How an endpoint is answered.
 
     `needs` are the steps that have to be over before `answer` computes the answer from their outcomes, as data ready
-    to be encoded; `writes` are those of them that write, by number, in order; `size` is how many of the steps are
-    taken once for a request; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
+    to be encoded; `flow` is what follows what among those that every request takes. `writes` are those of the needs
+    that write, by number, in order; where the plan `is_read` nothing of it ever does. `has_joins` says that some calls
+    are made for several items at once. `size` is how many of the steps are taken once for a request; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
     functions are kept during a request; `notes` say where pydantic is asked more than it would have to be.
     """
 
     endpoint: Endpoint
     steps: tuple[PlannedStep, ...]
+    flow: Flow
     needs: Needs
     writes: tuple[int, ...]
+    is_read: bool
+    has_joins: bool
     size: int
     optionals: tuple[OptionalPart, ...]
     headers: tuple[str, ...]
@@ -72,12 +77,17 @@ def plan_of(traced: Traced) -> Plan:
     live = [node for node in traced.nodes if node.id in needed]
     shared = _shared(live)
     source, functions = _code(traced, scheduled, shared)
-    steps = planned_steps(scheduled, needed, functions)
+    flow = flow_of(scheduled)
+    steps = planned_steps(scheduled, flow, needed, functions)
+    calls = [step for step in steps if isinstance(step, PlannedCall)]
     return Plan(
         traced.endpoint,
         steps,
+        flow,
         scheduled.answer,
         tuple(scheduled.numbers[node.id] for node in writes.in_block(0)),
+        all(call.operation.is_read for call in calls),
+        any(call.is_joined for call in calls),
         scheduled.size(None),
         tuple(optional_parts(traced, scheduled, style_of(traced.endpoint.profile))),
         tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),
