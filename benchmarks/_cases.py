@@ -87,10 +87,10 @@ def _fans() -> Iterator[Case]:
 
 
 def _bodies() -> Iterator[Case]:
-    """One call, all of whose answer is shown."""
+    """One call, all of whose answer is shown; by four clients, as the largest take a while."""
     for size in SIZES:
         paths = _of_products(f"/boxes/{size}/{{}}")
-        yield Case("bodies", f"{size} KB", paths, calls=1, contenders=LEAN, app=App("more"))
+        yield Case("bodies", f"{size} KB", paths, calls=1, contenders=LEAN, app=App("more"), clients=4)
 
 
 def _clients() -> Iterator[Case]:
