@@ -52,11 +52,11 @@ class Case:
 def case(seed: int) -> Case:
     """Return the case of a number: every third is well-formed, the others are spoilt."""
     chance = random.Random(seed)
-    data, is_head, expected = _well_formed(chance)
-    if seed % 3:
+    data, is_head, written = _well_formed(chance)
+    expected = None if seed % 3 else written
+    if expected is None:
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
             data = _spoilt(data, chance)
-        expected = None
     cuts = sorted(chance.sample(range(1, len(data)), min(chance.choice((0, 0, 1, 2, 7, len(data))), len(data) - 1)))
     pieces = [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     return Case([piece for piece in pieces if piece], is_head, expected)
