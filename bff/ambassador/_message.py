@@ -127,14 +127,15 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
         elif content or method in _WITH_BODY:
             lines.append(f"content-length: {len(content)}")
     written = "".join((request.target, coding, *lines))
-    # What can be printed holds neither breaks nor what cannot be encoded.
-    if not written.isprintable():
-        if any(character in written for character in "\r\n\0"):
-            raise ValueError("a header holds a line break or NUL")
-        if any("\ud800" <= character <= "\udfff" for character in written):
-            raise ValueError("a header holds what is no text")
+    if "\n" in written or "\r" in written or "\0" in written:
+        raise ValueError("a header holds a line break or NUL")
     text = "\r\n".join(lines)
-    return f"{method} {request.target} HTTP/1.1\r\naccept-encoding: {coding}\r\n{text}\r\n\r\n".encode()
+    try:
+        return f"{method} {request.target} HTTP/1.1\r\naccept-encoding: {coding}\r\n{text}\r\n\r\n".encode()
+    except UnicodeEncodeError:
+        pass
+    # Raised out here: the other error quotes the whole head.
+    raise ValueError("a header holds what is no text")
 
 
 def _lines(headers: Sequence[tuple[str, str]], begun: Mapping[str, str]) -> list[str]:
