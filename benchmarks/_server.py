@@ -20,7 +20,7 @@ from examples._processes import free_port
 
 __all__ = ["Running", "serving"]
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0  # an app of a thousand endpoints on a busy machine
 SERVICES: Final = ("CATALOG", "REVIEWS", "INVENTORY", "ITEMS", "SHELF")
 
 
