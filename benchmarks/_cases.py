@@ -9,6 +9,7 @@ from benchmarks._documents import PRODUCTS, SIZES
 
 __all__ = ["CASES", "App", "Case"]
 
+GROWING: Final = ("fan-out", "bodies", "clients", "endpoints")
 BULKHEAD: Final = 200  # calls to one upstream, at once and waiting, that `bff` lets through by default
 
 
@@ -51,6 +52,11 @@ class Case:
     def key(self) -> str:
         """The name in full."""
         return f"{self.group}/{self.name}"
+
+    @property
+    def size(self) -> int | None:
+        """The number that a case is named for: how much of something there is; `None` where that is not the point."""
+        return int(self.name.split()[0]) if self.group in GROWING else None
 
 
 PAGES: Final = (
