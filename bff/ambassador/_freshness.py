@@ -50,8 +50,7 @@ def freshness_of(headers: Mapping[str, str]) -> Freshness:
         return UNSTORABLE
     if "set-cookie" in headers and not freshness.private:
         freshness = replace(freshness, private=True)
-    vary = list_field(headers, "vary")
-    if vary is not None and "*" in vary:
+    if "vary" in headers and "*" in (list_field(headers, "vary") or ""):
         return replace(freshness, seconds=None)
     expires = headers.get("expires")
     if expires is not None and not _settles(control):
