@@ -43,7 +43,7 @@ format: $(VENV)/installed-dev  ## Put the code into the house form
 docs: $(VENV)/installed-dev  ## Build the documentation into site/, where every warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/installed-dev  ## Compare with the same page by hand (ARGS=--smoke: a short run)
+bench: $(VENV)/installed-bench  ## Compare pages with the same by hand (ARGS=--smoke: a short run; --help)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 simulation: $(VENV)/installed-dev  ## Put the defaults through trouble in virtual time, and write the page about it
@@ -60,7 +60,7 @@ httpx-suite: $(VENV)/installed-dev  ## Run httpx's own tests with our transport 
 	@$(BIN)/python tests/httpx_suite.py
 
 clean:  ## Remove everything that these commands made
-	@rm -rf $(VENV) dist site .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist site benchmarks/contenders/node/node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:
@@ -75,3 +75,9 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing bff and the development tools (once, a minute or two) ..."
 	@$(PIP) --editable ".[dev]"
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: $(VENV)/installed-dev benchmarks/install.py benchmarks/contenders/node/package-lock.json
+	@echo "Installing what the benchmark compares with (once, a minute) ..."
+	@$(PIP) --editable ".[dev,bench]"
+	@$(BIN)/python -m benchmarks.install
+	@touch $@

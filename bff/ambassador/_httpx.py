@@ -34,7 +34,7 @@ class HttpxWire:
     bytes an answer may have. The transport is closed with the wire.
 
     httpx 0.28's own transport loses connections when calls are cancelled under load (encode/httpcore#1093), and
-    takes bytes that an upstream sent unasked for the answer to the next request: prefer `AiohttpWire` where there
+    takes bytes that an upstream sent unasked for the answer to the next request: prefer `LeanWire` where there
     is a choice.
     """
 
@@ -260,7 +260,7 @@ def from_httpx(message: httpx.Request, content: bytes | AsyncIterable[bytes]) ->
 async def _shown(response: Response, request: httpx.Request, library: Library, *, is_whole: bool) -> httpx.Response:
     """Return an answer as the library has it; of a streamed one the body only where `is_whole` asks for it."""
     headers, content = response.headers, response.content
-    # aiohttp's mapping gives each line of a header, httpx's joins them.
+    # Line by line, where the mapping can say it: joined, some say something else.
     pairs: list[tuple[str, str]] = [*getattr(headers, "multi_items", headers.items)()]
     if response.stream is not None and is_whole:
         content = b"".join([part async for part in response.stream])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from bff.declare._types import Type
@@ -30,7 +31,20 @@ class Node:
     @property
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
-        return tuple(nodes_in(getattr(self, field.name) for field in fields(self)))
+        found: list[Node] = []
+        for name, is_one in _parts(type(self)):
+            part = getattr(self, name)
+            if is_one:
+                found.append(part)
+            else:
+                found.extend(part)
+        return tuple(found)
+
+
+@cache
+def _parts(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
+    """Return the fields of a kind of node that hold other nodes, and whether each holds just one."""
+    return tuple((part.name, part.type is Node) for part in fields(kind) if part.type in (Node, tuple[Node, ...]))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -1,6 +1,6 @@
 """Work out backwards, from the answer, which parts of every value are needed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,6 +29,13 @@ class Demand:
         if other.items is not None:
             self.items = self.items or Demand()
             self.items.merge(other.items)
+
+    @property
+    def key(self) -> Hashable:
+        """What is equal for equal demands."""
+        if self.is_whole:
+            return True
+        return frozenset((name, part.key) for name, part in self.fields.items()), self.items and self.items.key
 
     def of_items(self) -> "Demand":
         """What is needed of every item, where this is the demand on a sequence."""
