@@ -84,7 +84,7 @@ async def exchange(
         status = response.status
         if not _SUCCESS[0] <= status <= _SUCCESS[1]:
             raise _unsuccessful(binding, response, context)
-        misfit = None
+        value, misfit = None, None
         try:
             value = decode(response.content)
         except ValidationError as error:
