@@ -74,34 +74,40 @@ async def exchange(
         context = Context(
             binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, False, after_write, scope.loop
         )
-    started, status = perf_counter(), None
+    started, response = perf_counter(), None
     try:
         request = _request(binding, values, scope)
         if scope is None or binding.is_read:
             response = await binding.send(request, context)
         else:
             response = await _written(binding, request, context, scope)
-        status = response.status
-        if not _SUCCESS[0] <= status <= _SUCCESS[1]:
-            raise _unsuccessful(binding, response, context)
-        value, misfit = None, None
-        try:
-            value = decode(response.content)
-        except ValidationError as error:
-            misfit = _misfit(error)
-        if misfit is not None:
-            raise _violated(binding, misfit, response, context, perf_counter() - started)
+        value = _value(binding, response, decode, context, started)
+        if scope is not None:
+            scope.freshness.append(freshness_of(response.headers))
+        return value
     except (UpstreamError, RejectedError) as error:
         context.count_in(error)
         raise
     finally:
         if scope is not None:
             begin, duration = started - scope.began, perf_counter() - started
+            status = None if response is None else response.status
             record = CallRecord(binding.upstream, binding.name, begin, duration, context.attempts, status)
             scope.calls.append(record)
-    if scope is not None:
-        scope.freshness.append(freshness_of(response.headers))
-    return value
+
+
+def _value(
+    binding: Binding, response: Response, decode: Callable[[bytes], Any], context: Context, started: float
+) -> Any:
+    """Return what an answer says; raises where it is none of success, or not as promised."""
+    if not _SUCCESS[0] <= response.status <= _SUCCESS[1]:
+        raise _unsuccessful(binding, response, context)
+    try:
+        return decode(response.content)
+    except ValidationError as error:
+        misfit = _misfit(error)
+    # Raised out here: the other error quotes the answer.
+    raise _violated(binding, misfit, response, context, perf_counter() - started)
 
 
 def _misfit(error: ValidationError) -> ErrorDetails:
