@@ -10,11 +10,13 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from bff._collector import uncollected
 from bff._frames import user_frame
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile, endpoints_of, selector_of
 from bff.declare._scope import RequestScope
+from bff.declare._source import forget_sources
 from bff.declare._upstream import Upstream
 from bff.errors import DeclarationError, Problem
 from bff.events import Emitter, Observer
@@ -58,9 +60,11 @@ class ClientProfile(Profile):
         `upstreams` and `observers` mean what they mean for `BFF`. The router closes its connections when the app
         shuts down.
         """
-        service = _Service((cls,), upstreams or {}, _observers(observers))
+        with uncollected():
+            service = _Service((cls,), upstreams or {}, _observers(observers))
+            pages = service.routes({cls: ""})
         router = ProfileRouter(Choice((cls,)) if selector_of(cls) else None, lifespan=service.lifespan)
-        router.routes.extend(service.routes({cls: ""}))
+        router.routes.extend(pages)
         return router
 
 
@@ -83,13 +87,15 @@ class BFF(FastAPI):
         observers: Sequence[Observer] | None = None,
         **fastapi: Any,
     ) -> None:
-        self._service = service = _Service(profiles, upstreams or {}, _observers(observers))
+        with uncollected():
+            self._service = service = _Service(profiles, upstreams or {}, _observers(observers))
+            pages = service.routes(prefixes(profiles), self)
         self._drain = Drain(drain)
         outer: _Lifespan | None = fastapi.pop("lifespan", None)
         fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
         # Pages come before /docs and /openapi.json: routes are tried one after the other.
-        self.router.routes = Routes([*service.routes(prefixes(profiles), self), *self.router.routes])
+        self.router.routes = Routes([*pages, *self.router.routes])
         self.router.default = absent(self.router.default)
         self._shortcut = Shortcut(self, self._native_telemetry.enabled)
         self.router.middleware_stack = self._shortcut.before(self.router.app)  # type: ignore[assignment] # it is called as any
@@ -181,6 +187,7 @@ class _Service:
                 self.upstreams[cls] = cls.connected(app=upstreams.get(cls), observers=observers)
             except DeclarationError as error:
                 problems += error.problems
+        forget_sources()
         if problems:
             raise DeclarationError([*dict.fromkeys(problems)])
 

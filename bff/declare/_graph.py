@@ -30,7 +30,24 @@ class Node:
     @property
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
-        return tuple(nodes_in(getattr(self, field.name) for field in fields(self)))
+        found: list[Node] = []
+        for name, is_one in _PARTS.get(type(self)) or _parts(type(self)):
+            part = getattr(self, name)
+            if is_one:
+                found.append(part)
+            else:
+                found.extend(part)
+        return tuple(found)
+
+
+_PARTS: dict[type[Node], tuple[tuple[str, bool], ...]] = {}
+
+
+def _parts(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
+    """Return the fields of a kind of node that hold other nodes, and whether each holds just one."""
+    held = [part for part in fields(kind) if part.type in (Node, tuple[Node, ...])]
+    _PARTS[kind] = found = tuple((part.name, part.type is Node) for part in held)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

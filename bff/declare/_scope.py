@@ -18,7 +18,7 @@ _empty: Final = cast("Callable[[], list[Any]]", list)
 _nothing: Final = cast("Callable[[], dict[Any, Any]]", dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as there is one for every call: that would make it three times as dear
 class CallRecord:
     """One call that was made: when it began (seconds after the request), how long it took, how often it was tried."""
 

@@ -30,6 +30,7 @@ from bff.declare._types import (
     union,
     without_none,
 )
+from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 
 _Binary: TypeAlias = Callable[["Symbol", object], Any]
@@ -61,10 +62,10 @@ class Symbol:
     def __getattr__(self, name: str) -> "Symbol":
         if name.startswith("__"):
             raise AttributeError(name)
-        return Symbol(_attribute(node_of(self), name))
+        return Symbol(_attribute(self, name))
 
     def __getitem__(self, key: object) -> "Symbol":
-        return Symbol(_item(node_of(self), key))
+        return Symbol(_item(self, key))
 
 
 def node_of(symbol: Symbol) -> Node:
@@ -93,6 +94,7 @@ def trace_now() -> Trace:
     return trace
 
 
+@unwatched
 def lift(value: object) -> Node:
     """Return the node for anything an endpoint may hold: a symbol, a list with symbols in it, a real value."""
     trace = trace_now()
@@ -115,12 +117,14 @@ def _has_symbols(value: object) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_has_symbols, cast("Sequence[object]", value)))
 
 
-def _attribute(base: Node, name: str) -> Node:
-    trace = trace_now()
+@unwatched
+def _attribute(symbol: Symbol, name: str) -> Node:
+    base, trace = node_of(symbol), trace_now()
     parts = members(without_none(base.type))
     if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
-    _check_common(trace, parts, name)
+    if len(parts) > 1:
+        _check_common(trace, parts, name)
     types = [_field(trace, part, name) for part in parts]
     tp = nullable_if(is_nullable(base.type), union(types))
     return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)
@@ -165,8 +169,9 @@ def _instead_of_field(tp: Type, name: str) -> str:
     return DERIVED
 
 
-def _item(base: Node, key: object) -> Node:
-    trace = trace_now()
+@unwatched
+def _item(symbol: Symbol, key: object) -> Node:
+    base, trace = node_of(symbol), trace_now()
     tp = without_none(base.type)
     if type(key) is Symbol:
         what = f"`{spell(tp)}` cannot be indexed with a symbolic value"
@@ -217,6 +222,7 @@ def _slice(base: Node, key: "slice[object, object, object]") -> Node:
     return trace.add(graph.Slice, part, is_absent=base.is_absent, base=base, start=start, stop=stop, step=step)
 
 
+@unwatched
 def binary(operator: str, left: object, right: object) -> Symbol:
     """Return the symbol for `left operator right`; raises `DeclarationError` where the types do not allow it."""
     trace = trace_now()
