@@ -61,10 +61,12 @@ def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Gro
 
 
 def shared_out(
-    chunk: Sequence[Group], call: PlannedCall, answer: Sequence[Any] | None, failure: Failure | None
+    chunk: Sequence[Group], call: PlannedCall, answer: Any, failure: Failure | None
 ) -> Iterator[tuple[Group, Any, Failure | None]]:
-    """Yield what each group gets of the answer to a batch: its item, or that there is none."""
-    assert call.batch is not None
+    """Yield what each group gets of an answer: all of it, or of that to a batch its item, or that there is none."""
+    if call.batch is None:
+        yield from ((group, answer, failure) for group in chunk)
+        return
     found = {call.batch.key(item): item for item in answer or ()}
     for group in chunk:
         if failure is None and group.values[0] not in found:

@@ -7,7 +7,8 @@ from typing import Any
 from bff.declare import _graph as graph
 from bff.declare._batch import batch_for
 from bff.declare._graph import Node
-from bff.plan._demand import Demand
+from bff.plan._demand import WHOLE, Demand
+from bff.plan._flow import Flow
 from bff.plan._schedule import Schedule, Step
 from bff.plan._sharing import decoder_of
 from bff.plan._steps import Alternatives, Batch, Decision, Loop, PlannedCall, PlannedStep
@@ -15,7 +16,9 @@ from bff.plan._steps import Alternatives, Batch, Decision, Loop, PlannedCall, Pl
 _Functions = Mapping[str, Callable[..., Any]]
 
 
-def planned_steps(scheduled: Schedule, needed: Mapping[int, Demand], functions: _Functions) -> tuple[PlannedStep, ...]:
+def planned_steps(
+    scheduled: Schedule, flow: Flow, needed: Mapping[int, Demand], functions: _Functions
+) -> tuple[PlannedStep, ...]:
     """Return the steps of a plan; `functions` are those that were written for it, by name."""
     required, strict, at_once = scheduled.required, scheduled.strict, scheduled.at_once
 
@@ -27,6 +30,9 @@ def planned_steps(scheduled: Schedule, needed: Mapping[int, Demand], functions: 
             "needs": step.needs,
             "is_required": step.number in required,
             "within": () if step.number in at_once else scheduled.containers(step.number),
+            "is_at_once": step.number in at_once,
+            "followers": flow.followers[step.number],
+            "rank": flow.ranks[step.number],
         }
         match step.node:
             case graph.Call():
@@ -79,7 +85,7 @@ def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
         return None
     item = Demand()
     item.merge(wanted)
-    item.merge(Demand(fields={found.key: Demand(is_whole=True)}))
+    item.merge(Demand(fields={found.key: WHOLE}))
     return Batch(
         operation=found.operation,
         at=found.at,
