@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -24,21 +23,31 @@ ANSWERS = Response(200, {}, json.dumps([{"id": number, "other": 8} for number in
 
 
 class Thing(BaseModel):
+    """What is asked for."""
+
     id: int
     other: int
 
 
 class Source(Upstream):
+    """What is asked."""
+
     base_url = "http://source.test"
 
     @call.get("/things/{number}")
-    def thing(self, number: int) -> Thing: ...
+    def thing(self, number: int) -> Thing:
+        """Return one thing."""
+        ...
 
     @call.get("/lists/{number}")
-    def things(self, number: int) -> list[Thing]: ...
+    def things(self, number: int) -> list[Thing]:
+        """Return twenty things."""
+        ...
 
 
 class Ids(Shape):
+    """What a page shows."""
+
     first: int
     second: int | None
     third: int | None
@@ -49,25 +58,29 @@ class Pages(ClientProfile):
 
     @endpoint.get("/lone")
     def one_call(self) -> int:
+        """There is nothing to wait for beside it."""
         return Source.thing(1).id
 
     @endpoint.get("/chain")
     def three_in_a_row(self) -> int:
+        """Each needs the one before it."""
         return Source.thing(Source.thing(Source.thing(1).other).other).id
 
     @endpoint.get("/beside")
     def three_beside(self) -> Ids:
+        """Two of them have tasks of their own."""
         return Ids(first=Source.thing(1).id, second=Source.thing(2).id, third=Source.thing(3).id)
 
     @endpoint.get("/product")
     def two_in_a_row_one_beside(self) -> Ids:
-        """A product page: the second needs the first, and both beside it are optional."""
+        """The second needs the first, as on a product page."""
         first = Source.thing(1)
         second, third = optional(Source.thing(first.other)), optional(Source.thing(3))
         return Ids(first=first.id, second=second.id, third=third.id)
 
     @endpoint.get("/join")
     def one_and_twenty_for_its_items(self) -> list[int]:
+        """A join without a batch is the interpreter's."""
         return each(Source.things(1), lambda thing: Source.thing(thing.id).other)
 
 

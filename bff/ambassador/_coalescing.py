@@ -219,7 +219,7 @@ def _is_hurried(response: Response, context: Context) -> bool:
     limit = context.limit
     if response.status != HTTPStatus.GATEWAY_TIMEOUT or limit is None:
         return False
-    return limit.when - asyncio.get_running_loop().time() <= 2 * HOP
+    return limit.end - asyncio.get_running_loop().time() <= 2 * HOP
 
 
 def _twin(error: UpstreamError | RejectedError) -> UpstreamError | RejectedError:

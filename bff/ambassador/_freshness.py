@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "list_field", "strictest"]
 
@@ -15,8 +14,7 @@ _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _MEMBER = re.compile(rf'[ \t]*(?:({_WORD})(?:=({_WORD}|"(?:[^"\\]|\\.)*"))?)?[ \t]*(?:,|\Z)')
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(NamedTuple):
     """
     What one answer, or several together, allow a cache to do.
 
@@ -49,13 +47,13 @@ def freshness_of(headers: Mapping[str, str]) -> Freshness:
     if freshness.no_store:
         return UNSTORABLE
     if "set-cookie" in headers and not freshness.private:
-        freshness = replace(freshness, private=True)
+        freshness = freshness._replace(private=True)
     vary = list_field(headers, "vary")
     if vary is not None and "*" in vary:
-        return replace(freshness, seconds=None)
+        return freshness._replace(seconds=None)
     expires = headers.get("expires")
     if expires is not None and not _settles(control):
-        freshness = replace(freshness, seconds=_capped(_until(expires, headers.get("date", "")), control))
+        freshness = freshness._replace(seconds=_capped(_until(expires, headers.get("date", "")), control))
     age = headers.get("age")
     if age is None or not freshness.seconds:
         return freshness

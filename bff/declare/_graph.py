@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from bff.declare._types import Type
@@ -32,7 +31,7 @@ class Node:
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
         found: list[Node] = []
-        for name, is_one in _parts(type(self)):
+        for name, is_one in _PARTS.get(type(self)) or _parts(type(self)):
             part = getattr(self, name)
             if is_one:
                 found.append(part)
@@ -41,10 +40,14 @@ class Node:
         return tuple(found)
 
 
-@cache
+_PARTS: dict[type[Node], tuple[tuple[str, bool], ...]] = {}
+
+
 def _parts(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
     """Return the fields of a kind of node that hold other nodes, and whether each holds just one."""
-    return tuple((part.name, part.type is Node) for part in fields(kind) if part.type in (Node, tuple[Node, ...]))
+    held = [part for part in fields(kind) if part.type in (Node, tuple[Node, ...])]
+    _PARTS[kind] = found = tuple((part.name, part.type is Node) for part in held)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

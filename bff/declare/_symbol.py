@@ -119,8 +119,7 @@ def _has_symbols(value: object) -> bool:
 
 @unwatched
 def _attribute(symbol: Symbol, name: str) -> Node:
-    base = node_of(symbol)
-    trace = trace_now()
+    base, trace = node_of(symbol), trace_now()
     parts = members(without_none(base.type))
     if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
@@ -172,8 +171,7 @@ def _instead_of_field(tp: Type, name: str) -> str:
 
 @unwatched
 def _item(symbol: Symbol, key: object) -> Node:
-    base = node_of(symbol)
-    trace = trace_now()
+    base, trace = node_of(symbol), trace_now()
     tp = without_none(base.type)
     if type(key) is Symbol:
         what = f"`{spell(tp)}` cannot be indexed with a symbolic value"

@@ -1,9 +1,18 @@
 """What comes of a plan: an answer, or why there is none."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
 
+from bff.declare._exchange import Binding
 from bff.declare._operation import Operation
+from bff.declare._scope import RequestScope
 from bff.errors import RejectedError, UpstreamError
+from bff.execute._frame import Failure
+
+RESERVE_SHARE = 0.1
+RESERVE_LEAST = 0.02
+
+Bindings: TypeAlias = Mapping[Operation[..., Any], Binding]
 
 
 class Outcome(NamedTuple):
@@ -35,3 +44,17 @@ class RequestFailed(Exception):
         self.operation = operation
         self.is_own = is_own
         self.is_credentialed = is_credentialed
+
+    @classmethod
+    def of(cls, failure: Failure, bindings: Bindings, scope: RequestScope) -> "RequestFailed":
+        """Return the end of a request for the failure of one of its steps."""
+        call = failure.call
+        if call is None:
+            return cls(failure.error)
+        is_credentialed = bindings[call.operation].carries_credential(scope)
+        return cls(failure.error, call.operation, is_own=call.is_own, is_credentialed=is_credentialed)
+
+
+def soft_deadline(scope: RequestScope) -> float:
+    """Return when what the answer can do without has to be there, so that the answer leaves in time."""
+    return scope.deadline - max(RESERVE_LEAST, RESERVE_SHARE * (scope.deadline - scope.started))

@@ -3,26 +3,23 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
-from bff.declare._exchange import Binding, exchange
-from bff.declare._operation import Operation
+from bff.declare._exchange import exchange
 from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, Overloaded, RejectedError, UpstreamError
+from bff.execute._crew import Crew
 from bff.execute._frame import Failure, Frame
 from bff.execute._joins import Group, Joins, chunks, shared_out
 from bff.execute._missing import missing_of
-from bff.execute._outcome import Outcome, RequestFailed
+from bff.execute._outcome import Bindings, Outcome, RequestFailed, soft_deadline
 from bff.execute._progress import Progress
+from bff.execute._straight import run_straight
 from bff.plan._plan import Plan
 from bff.plan._steps import PlannedCall
 
 __all__ = ["Bindings", "Outcome", "RequestFailed", "run"]
 
-RESERVE_SHARE = 0.1
-RESERVE_LEAST = 0.02
-
-Bindings: TypeAlias = Mapping[Operation[..., Any], Binding]
 _Target: TypeAlias = Frame | Sequence[Group]
 _Job: TypeAlias = tuple[PlannedCall, tuple[Any, ...], _Target]
 """A call that is ready to be made, with its arguments, and for whom: the frame that asks, or the items in groups."""
@@ -38,37 +35,36 @@ async def run(
     fails or is cancelled, it cancels and awaits every call that is still under way, unless it has begun to write: then
     a cancellation waits until the sequence of writes is over.
     """
+    straight = plan.straight
+    if straight is not None and len(straight.calls) <= max_calls:
+        return await run_straight(plan, straight, bindings, params, scope)
     return await _Run(plan, bindings, params, scope, max_calls).outcome()
 
 
-class _Run:
+class _Run(Crew):
     """
-    The calls of one request: which are `ready` to be made, and which tasks make others beside them.
+    The calls of one request, and which of them are ready to be made.
 
     Who has made a call goes on with one that has become ready by that; a task is started for each of the others alone.
-    The request's `own` task makes calls, too, where nothing is written: what cancels it may cancel them.
+    The request's own task makes calls, too, where nothing is written: what cancels it may cancel them.
     """
 
     __slots__ = (
         "_bindings",
-        "_error",
-        "_is_stopped",
         "_joins",
         "_max_calls",
-        "_own",
         "_plan",
         "_progress",
         "_ready",
         "_scope",
         "_soft_deadline",
         "_started",
-        "_tasks",
-        "_turn",
     )
 
     def __init__(
         self, plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, max_calls: int
     ) -> None:
+        super().__init__()
         self._plan = plan
         self._bindings = bindings
         self._scope = scope
@@ -77,13 +73,7 @@ class _Run:
         self._joins = Joins() if plan.has_joins else None
         self._started = 0
         self._ready: list[_Job] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self._own: asyncio.Task[Any] | None = None
-        self._turn: asyncio.Future[None] | None = None
-        self._is_stopped = False
-        self._error: Exception | None = None
-        reserve = max(RESERVE_LEAST, RESERVE_SHARE * (scope.deadline - scope.started))
-        self._soft_deadline = scope.deadline - reserve
+        self._soft_deadline = soft_deadline(scope)
 
     async def outcome(self) -> Outcome:
         plan, progress = self._plan, self._progress
@@ -91,6 +81,8 @@ class _Run:
             if plan.flow.size:
                 await self._steps()
             value = progress.answer()
+            if not (progress.has_failures or plan.can_break):
+                return Outcome(value, ())
             broken, has_failures = self._scope.broken, progress.has_failures
             return Outcome(value, missing_of(plan, value, progress.root, broken, has_failures=has_failures))
         except ContractViolation as error:
@@ -104,66 +96,33 @@ class _Run:
             progress.begin()
             job = self._next()
             if job is not None and self._plan.is_read:
-                await self._work_here(job)
+                await self.work(self._make(job))
             elif job is not None:
-                self._start(job)
+                self.start(self._make(job))
             if not progress.is_over:
-                await self._rest()
+                try:
+                    await self.rest()
+                except asyncio.CancelledError:
+                    await self._end_of_writes()
+                    raise
         finally:
             progress.is_over = True
-            under_way = [task for task in self._tasks if not task.done()]
-            if under_way:
-                await _abandon(under_way)
-        error, self._error = self._error, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # whose traceback holds this frame
-
-    async def _work_here(self, job: _Job) -> None:
-        """Make calls in the request's own task, until none is left to go on with, or the request is over meanwhile."""
-        self._own = task = cast("asyncio.Task[Any]", asyncio.current_task())
-        before = task.cancelling()
-        try:
-            await self._work(job)
-        except asyncio.CancelledError:
-            # Where somebody else asks to stop in the same moment, it is theirs.
-            if not self._is_stopped or task.cancelling() > before + 1:
-                raise
-        finally:
-            self._own = None
-            if self._is_stopped:
-                task.uncancel()
-
-    async def _rest(self) -> None:
-        """Wait for what other tasks are making."""
-        self._turn = asyncio.get_running_loop().create_future()
-        try:
-            await self._turn
-        except asyncio.CancelledError:
-            await self._end_of_writes()
-            raise
+            await self.dismiss()
+        self.check()
 
     async def _end_of_writes(self) -> None:
         """Let a sequence of writes that has begun come to its end, whoever asks to stop: it has a deadline."""
-        while not self._progress.is_over and self._scope.has_written:
-            self._turn = asyncio.get_running_loop().create_future()
-            self._progress.await_writes()
-            # Asked again to stop: there is nobody left to be told.
-            with suppress(asyncio.CancelledError):
-                await self._turn
+        progress = self._progress
+        while not progress.is_over and self._scope.has_written:
+            progress.await_writes()
+            if not progress.is_over:
+                # Asked again to stop: there is nobody left to be told.
+                with suppress(asyncio.CancelledError):
+                    await self.rest()
 
     def over(self, error: Failure | Exception | None, /) -> None:
         """See `Caller`."""
-        self._error = self._failed(error) if isinstance(error, Failure) else error
-        if self._turn is not None:
-            if not self._turn.done():
-                self._turn.set_result(None)
-        elif self._own is not None and asyncio.current_task() is not self._own:
-            # It is inside a call that does not matter any more.
-            self._is_stopped = True
-            self._own.cancel()
+        self.end(RequestFailed.of(error, self._bindings, self._scope) if isinstance(error, Failure) else error)
 
     def later(self, action: Callable[[], None], /) -> None:
         """See `Caller`."""
@@ -173,7 +132,7 @@ class _Run:
                 action()
                 job = self._next()
                 if job is not None:
-                    self._start(job)
+                    self.start(self._make(job))
 
         asyncio.get_running_loop().call_soon(act)
 
@@ -190,13 +149,6 @@ class _Run:
         elif is_new:
             self._progress.busy[call.number] += 1
             self._joins.queue(call, group)
-
-    def _failed(self, failure: Failure) -> RequestFailed:
-        call = failure.call
-        if call is None:
-            return RequestFailed(failure.error)
-        is_credentialed = self._bindings[call.operation].carries_credential(self._scope)
-        return RequestFailed(failure.error, call.operation, is_own=call.is_own, is_credentialed=is_credentialed)
 
     def _prepare(self, call: PlannedCall, values: tuple[Any, ...], target: _Target) -> None:
         """Have a call made; among those that become ready together, what begins the longest row stands first."""
@@ -229,13 +181,10 @@ class _Run:
         job, *others = ready
         ready.clear()
         for other in others:
-            self._start(other)
+            self.start(self._make(other))
         return job
 
-    def _start(self, job: _Job) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(self._work(job)))
-
-    async def _work(self, job: _Job | None) -> None:
+    async def _make(self, job: _Job | None) -> None:
         """Make a call, hand on what came of it, and go on with what has become ready by that."""
         while job is not None:
             call, values, target = job
@@ -276,10 +225,3 @@ class _Run:
                 assert call.batch is not None
                 for chunk, values in chunks(queued.pop(call), call.batch):
                     self._prepare(call, values, chunk)
-
-
-async def _abandon(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel what is under way, and wait until it has given back what it held."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
 """The steps of a plan, ready to be taken: what each waits for, and the functions that it runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,3 +93,11 @@ class Loop(PlannedStep):
     body: Needs
     size: int
     is_sequential: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Straight:
+    """The code of a plan that is nothing but `calls`, all of them reads that every request makes: it makes them."""
+
+    calls: tuple[PlannedCall, ...]
+    code: Callable[..., Coroutine[Any, Any, None]]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct, structs
 from pydantic import (
     AliasChoices,
     AliasPath,
@@ -204,12 +205,19 @@ kinds = st.recursive(
 )
 
 
+def held_by(value: Any) -> dict[str, Any]:
+    """Return the fields of an object: of a model, of a dataclass, or of a Struct, which stands in for one."""
+    if isinstance(value, Struct):
+        return structs.asdict(value)
+    return vars(value)
+
+
 def needed(value: Any, demand: Demand) -> Any:
     """Return what is needed of a value, whatever class holds it."""
     if value is None or demand.is_whole:
         return value
     if demand.fields:
-        held = cast("dict[str, Any]", value if isinstance(value, dict) else vars(value))
+        held = cast("dict[str, Any]", value if isinstance(value, dict) else held_by(value))
         return {name: needed(held.get(name), part) for name, part in demand.fields.items()}
     if demand.items is None:
         return "there"
