@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from benchmarks._saturation import saturate
 from benchmarks._server import serving
 from benchmarks._tools import NGINX, WRK, is_ci, missing
 from benchmarks._upstream import upstreams
-from benchmarks.flame._parts import COLOURS, part_of, shares
-from benchmarks.flame._samples import PY_SPY, Frame, Samples, Times, line_of, sampled, times_of
+from benchmarks.flame._parts import shares
+from benchmarks.flame._samples import PY_SPY, Samples, give, line_of, make_room, sampled
 from benchmarks.flame._svg import drawn
 
 _PAGES: Final = {case.name: case for case in CASES if case.group == "pages" and "bff_defaults" in case.contenders}
@@ -45,47 +44,44 @@ def main() -> None:
     _told(seen, contender, page)
     picture = options.output or _PICTURES / f"flame-{options.page}.svg"
     title = f"{contender.title}, the {options.page} page: {sum(seen.samples.values())} samples"
-    picture.write_text(drawn(seen.samples, _part, colours=COLOURS, title=title))
+    picture.write_text(drawn(seen.samples, line_of, title=title))
     print(f"\nwrote {picture.name}: {picture.stat().st_size // 1024} kB")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of a server: its stacks, how many pages it answered, and the CPU time that they took."""
+    """What was seen of a server: its stacks, how many pages it answered, and the seconds of CPU time that they took."""
 
     samples: Samples
     pages: int
-    times: Times
+    cpu: float
 
 
 def observed(contender: Contender, page: Case, *, seconds: int, rate: int, folder: Path) -> Seen:
     """Run a server under load, and look at it."""
+    processor = make_room()
     with (
         upstreams(folder) as upstream,
         serving(contender, page.app, upstream, folder) as running,
         ThreadPoolExecutor(1) as threads,
     ):
         saturate(running.address, page, seconds=_WARM_UP, folder=folder)
-        before = times_of(running.pid)
+        give(processor, running.pid)
+        before = running.cpu()
         load = threads.submit(saturate, running.address, page, seconds=seconds + _MARGIN, folder=folder)
         samples = sampled(running.pid, seconds=seconds, rate=rate, folder=folder)
         pages = load.result().requests
-        return Seen(samples, pages, times_of(running.pid) - before)
+        return Seen(samples, pages, running.cpu() - before)
 
 
 def _told(seen: Seen, contender: Contender, page: Case) -> None:
     """Print the table as Markdown, for a page of the documentation to quote."""
-    total = seen.times.total / seen.pages * 1e6
+    total = seen.cpu / seen.pages * 1e6
     counted = sum(seen.samples.values())
-    print(f"{contender.title}, {page.name} page: {total:.0f} µs of CPU a page, {counted} samples; ", end="")
-    print(f"{seen.times.system / seen.times.total:.0%} of the time is the kernel's, in whatever part asks it.\n")
+    print(f"{contender.title}, {page.name} page: {total:.0f} µs of CPU a page, {counted} samples\n")
     print("| part | share | µs |\n|---|---:|---:|")
     for part, share in shares(seen.samples, line_of).items():
         print(f"| {part} | {share:.1%} | {share * total:.0f} |")
-
-
-def _part(stack: Sequence[Frame]) -> str:
-    return part_of(stack, line_of)
 
 
 if __name__ == "__main__":
