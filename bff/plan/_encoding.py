@@ -16,7 +16,7 @@ from bff.plan._native import is_written_alike
 from bff.plan._shapes import shape_facts
 from bff.plan._style import Style, has_fields
 
-__all__ = ["Encoder", "by_pydantic", "encoder_of"]
+__all__ = ["Encoder", "by_msgspec", "by_pydantic", "encoder_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def encoder_of(answer: Node, style: Style) -> Encoder:
     left = dict(_unlike(answer, style, "", set()))
     if left:
         return Encoder(by_pydantic, "pydantic", tuple(left.items()))
-    return Encoder(_by_msgspec, "msgspec", ())
+    return Encoder(by_msgspec, "msgspec", ())
 
 
 def by_pydantic(value: Any) -> bytes:
@@ -52,7 +52,7 @@ def _raw(value: Any) -> Raw:
 _write = msgspec.json.Encoder(enc_hook=_raw).encode
 
 
-def _by_msgspec(value: Any) -> bytes:
+def by_msgspec(value: Any) -> bytes:
     try:
         return _write(value)
     except Exception:  # noqa: BLE001 - whatever it was, pydantic can write it or says why not

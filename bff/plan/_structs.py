@@ -208,7 +208,8 @@ def _declared(name: str, info: FieldInfo) -> Any:
     if factory is not None:
         return msgspec.field(default_factory=factory, **options)
     is_there = info.default is not PydanticUndefined
-    return msgspec.field(default=info.default, **options) if is_there else msgspec.field(**options)
+    default: object = cast("object", info.default)
+    return msgspec.field(default=default, **options) if is_there else msgspec.field(**options)
 
 
 def _why_unlike(name: str, info: FieldInfo, config: Mapping[str, Any]) -> str:
