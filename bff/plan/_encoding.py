@@ -12,7 +12,7 @@ from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._types import spell, type_of_constant
 from bff.plan._asking import node_fields, passed_on
-from bff.plan._native import is_written_alike
+from bff.plan._native import is_made_alike, is_written_alike
 from bff.plan._shapes import shape_facts
 from bff.plan._style import Style, has_fields
 
@@ -80,8 +80,20 @@ def _unlike(node: Node, style: Style, path: str, seen: set[tuple[int, str]]) -> 
         at = f"{path}[]" if isinstance(node, graph.Each | graph.Listing) else path
         for part in inner:
             yield from _unlike(part, style, at, seen)
-    elif not (is_written_alike(node.type) or (not style.is_plain and has_fields(node.type))):
+    elif not (_is_alike(node) or (not style.is_plain and has_fields(node.type))):
         yield path or "*", spell(node.type)
+
+
+def _is_alike(node: Node) -> bool:
+    return is_made_alike(node.type) if _is_made(node) else is_written_alike(node.type)
+
+
+def _is_made(node: Node) -> bool:
+    """Say whether a value, or what it is a part of, is what code of the user's returned."""
+    if isinstance(node, graph.Call):
+        return False
+    operands = (node.items,) if isinstance(node, graph.Item) else node.operands
+    return isinstance(node, graph.Lifted) or any(map(_is_made, operands))
 
 
 def _unlike_in_shape(
