@@ -12,7 +12,7 @@ from benchmarks._saturation import Saturation, saturate
 from benchmarks._server import Running
 from benchmarks._upstream import Counter
 
-__all__ = ["Measured", "Settings", "measure", "miscount"]
+__all__ = ["Measured", "MiscountError", "Settings", "measure", "miscount"]
 
 _BELOW: Final = 0.5  # of the throughput at saturation
 _PAUSE: Final = 0.2
@@ -28,6 +28,10 @@ class Settings:
     seconds: float
     warm_up: float
     rates: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class MiscountError(RuntimeError):
+    """Pages made more calls than they should, or fewer."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def _check(running: Running, case: Case, calls: int, requests: int, *, cut: int)
     shares = running.contender.shares and case.repeats
     if complaint := miscount(calls, requests, expected=expected, cut=cut, shares=shares):
         message = f"{running.contender.name}, {case.key}: {complaint}\n{running.complaints()}"
-        raise RuntimeError(message)
+        raise MiscountError(message)
 
 
 def miscount(calls: int, requests: int, *, expected: int, cut: int, shares: bool) -> str | None:
