@@ -15,6 +15,8 @@ from benchmarks._upstream import Counter
 __all__ = ["Measured", "MiscountError", "Settings", "measure", "miscount"]
 
 _BELOW: Final = 0.5  # of the throughput at saturation
+_WARM: Final = 2000  # answers after which compilers that compile what is used often have done so
+_WARM_UPS: Final = 3  # at the most, for those who would need too long for so many
 _PAUSE: Final = 0.2
 _IDLE: Final = 0.01  # seconds of CPU time in a pause: a tick of the clock, as even an idle loop wakes up
 _PATIENCE: Final = 30.0
@@ -56,8 +58,10 @@ def measure(running: Running, case: Case, settings: Settings, counter: Counter, 
     def load(seconds: float) -> Saturation:
         return saturate(running.address, case, seconds=seconds, folder=folder)
 
-    if settings.warm_up:
-        load(settings.warm_up)
+    warmed = 0
+    for _ in range(_WARM_UPS if settings.warm_up else 0):
+        if warmed < _WARM:
+            warmed += load(settings.warm_up).requests
     running.forget_peak()
     before = _settled(running, counter)
     started = running.cpu()
