@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from benchmarks._cases import Case
+from benchmarks._claims import verdicts
 from benchmarks._contenders import CONTENDERS
 from benchmarks._equality import check_equal
 from benchmarks._measure import Settings
@@ -16,7 +17,7 @@ from benchmarks._report import write_report
 from benchmarks._rounds import Results, all_rounds, common_rates
 from benchmarks._selection import SMOKE, lacking, minutes, selected
 from benchmarks._summary import summary
-from benchmarks._tables import show
+from benchmarks._tables import Summaries, show
 from benchmarks._tools import NGINX, VEGETA, WRK, is_ci, missing
 from benchmarks._upstream import upstreams
 
@@ -45,8 +46,16 @@ def main() -> None:
         results, settings = _run(cases, settings, Path(name), console)
     summaries = {key: summary(rounds) for key, rounds in results.items()}
     show(cases, summaries, console)
+    _judge(summaries, console)
     write_report(cases, settings, results, options.output)
     console.print(f"Every figure is in {options.output}/bench.json, a picture in {options.output}/bench.svg.")
+
+
+def _judge(summaries: Summaries, console: Console) -> None:
+    """Say what holds of what is claimed; a run that is too short to judge times is not failed by it."""
+    for verdict in verdicts(summaries):
+        holds = "holds" if verdict.holds else "DOES NOT HOLD"
+        console.print(f"{verdict.text}, {verdict.ratio:.2f} times, at most {verdict.most:.2f}: {holds}")
 
 
 def _named(options: argparse.Namespace) -> list[str]:

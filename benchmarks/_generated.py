@@ -6,8 +6,9 @@ from textwrap import dedent
 A_PROFILE = 250  # endpoints
 AN_UPSTREAM = 25  # endpoints: an app that grows calls more services
 FIELDS = 10
+A_LIST = 5  # endpoints for one that is a list with a join
 
-_SERVICE = '''\
+_SERVICE = """\
 class Price{n}(BaseModel):
     amount: Decimal
     currency: str
@@ -67,7 +68,7 @@ class Service{n}(Upstream):
 
     @call.get("/items/{{item_id}}/notes")
     def notes(self, item_id: int, limit: int = 10) -> list[Note{n}]: ...
-'''
+"""
 
 # Fields of an item that a page may show, besides those that every page has.
 _SHOWN = {
@@ -82,7 +83,7 @@ _SHOWN = {
 }
 _MADE = 7  # fields that are no plain copies of an item's
 
-_SHAPES = '''\
+_SHAPES = """\
 class Line{n}(Shape):
     stars: int
     title: str
@@ -97,9 +98,9 @@ class Page{n}(Shape):
     due: date | None
     is_known: bool
     notes: list[Line{n}]
-'''
+"""
 
-_PAGE = '''\
+_PAGE = """\
     @endpoint.get("/pages-{n}/{{item_id}}")
     def page_{n}(self, item_id: int) -> Page{n}:
         item = Service{up}.item(item_id)
@@ -112,9 +113,9 @@ _PAGE = '''\
             is_known=item.sold > 0,
             notes=each(notes, Line{n}.of),
         )
-'''
+"""
 
-_LIST = '''\
+_LIST = """\
     @endpoint.get("/pages-{n}")
     def page_{n}(self, limit: int = 20) -> list[Page{n}]:
         return each(
@@ -127,7 +128,7 @@ _LIST = '''\
                 notes=each(optional(Service{up}.notes(item.id, limit=3), default=[]), Line{n}.of),
             ),
         )
-'''
+"""
 
 _IMPORTS = """\
 from datetime import date
@@ -168,7 +169,7 @@ def _profile(name: str, numbers: range, services: int) -> str:
         shown = [known[(first + place) % len(known)] for place in range(FIELDS - _MADE)]
         lines = "\n".join(f"    {field}: {tp}" for field, tp in shown)
         shapes.append(_SHAPES.format(n=n, up=up, service="services", shown=lines))
-        pages.append((_LIST if n % 5 == 4 else _PAGE).format(n=n, up=up, other=other))
+        pages.append((_LIST if n % A_LIST == A_LIST - 1 else _PAGE).format(n=n, up=up, other=other))
     head = dedent(_IMPORTS) + "\nimport services\nfrom services import *\n"
     body = f'class {name}(ClientProfile):\n    prefix = "/{name.lower()}"\n\n' + "\n".join(pages)
     return "\n\n".join([head, *shapes, body])

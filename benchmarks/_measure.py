@@ -1,5 +1,6 @@
 """One round of one contender on one case."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,9 @@ from benchmarks._upstream import Counter
 __all__ = ["Measured", "Settings", "measure", "miscount"]
 
 _BELOW: Final = 0.5  # of the throughput at saturation
+_PAUSE: Final = 0.2
+_IDLE: Final = 0.01  # seconds of CPU time in a pause: a tick of the clock, as even an idle loop wakes up
+_PATIENCE: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,35 @@ def measure(running: Running, case: Case, settings: Settings, counter: Counter, 
     if settings.warm_up:
         load(settings.warm_up)
     running.forget_peak()
-    before = counter.calls()
+    before = _settled(running, counter)
     started = running.cpu()
     result = load(settings.seconds)
     cpu = running.cpu() - started
-    calls = counter.calls() - before
+    calls = _settled(running, counter) - before
     _check(running, case, calls, result.requests, cut=case.clients)
     a_request = calls / result.requests
     at_rate = _at_rate(running, case, settings, result.rate, folder)
     if at_rate is not None:
-        calls = counter.calls() - before - calls
+        calls = _settled(running, counter) - before - calls
         _check(running, case, calls, at_rate.requests, cut=0)
         a_request = calls / at_rate.requests
     return Measured(cpu / result.requests, result.rate, running.peak(), a_request, at_rate)
+
+
+def _settled(running: Running, counter: Counter) -> int:
+    """
+    Return how often the upstreams have been called, once that is so for good.
+
+    What is under way when a load ends is served to its end by most, and may still make its calls.
+    """
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        calls, cpu = counter.calls(), running.cpu()
+        time.sleep(_PAUSE)
+        if counter.calls() == calls and running.cpu() - cpu <= _IDLE:
+            return calls
+    message = f"{running.contender.name} works although nobody asks for anything"
+    raise RuntimeError(message)
 
 
 def _at_rate(running: Running, case: Case, settings: Settings, most: float, folder: Path) -> AtRate | None:
@@ -79,7 +99,7 @@ def _check(running: Running, case: Case, calls: int, requests: int, *, cut: int)
     expected = 0 if case.app.is_down else case.calls
     shares = running.contender.shares and case.repeats
     if complaint := miscount(calls, requests, expected=expected, cut=cut, shares=shares):
-        message = f"{running.contender.name}, {case.key}: {complaint}"
+        message = f"{running.contender.name}, {case.key}: {complaint}\n{running.complaints()}"
         raise RuntimeError(message)
 
 

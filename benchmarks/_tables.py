@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.table import Table
 
 from benchmarks._cases import Case
@@ -25,7 +25,7 @@ def show(cases: Sequence[Case], summaries: Summaries, console: Console) -> None:
         console.print(_table(group, [*members], summaries))
 
 
-def _table(group: str, cases: Sequence[Case], summaries: Summaries) -> Table | Group:
+def _table(group: str, cases: Sequence[Case], summaries: Summaries) -> Table:
     has_rate = any(summaries[case.key, name].at_rate for case in cases for name in case.contenders)
     table = Table(title=f"{group}: medians, CPU time and calls a request")
     table.add_column("case")

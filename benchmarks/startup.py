@@ -73,7 +73,7 @@ def alternately(names: list[str], measure: Callable[[str], float], rounds: int) 
 
 def child(code: str, *folders: Path) -> str:
     """Run Python in a process of its own, and return what it printed."""
-    path = os.pathsep.join([*map(str, folders), os.getcwd()])
+    path = os.pathsep.join([*map(str, folders), str(Path.cwd())])
     command = [sys.executable, "-c", code]
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout  # noqa: S603
@@ -163,7 +163,7 @@ def held(folder: Path, path: str) -> float:
     """Return how many megabytes are resident in a worker that serves `served:app` of a folder."""
     port = free_port(8900)
     command = [sys.executable, "-m", "uvicorn", "served:app", "--port", str(port), "--log-level", "critical"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.getcwd()])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path.cwd())])}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     try:
         _wait(process, f"http://127.0.0.1:{port}")

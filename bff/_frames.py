@@ -14,8 +14,7 @@ _OURS = frozenset({"bff", *_LIBRARIES, *sys.stdlib_module_names})
 
 def is_users(frame: FrameType) -> bool:
     """Say whether a frame runs the user's code: neither ours nor something that only passes it on."""
-    names = frame.f_globals
-    return not PASSES_ON[names["__name__"] if "__name__" in names else ""]
+    return not PASSES_ON[frame.f_globals.get("__name__", "")]
 
 
 class _Modules(dict[str, bool]):
@@ -64,8 +63,7 @@ def _innermost() -> FrameType | None:
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - `inspect.stack()` reads every source file on the stack
     while frame is not None:
         # As `is_users`, without a call for each frame: this runs for every value of every trace.
-        names = frame.f_globals
-        if not PASSES_ON[names["__name__"] if "__name__" in names else ""]:
+        if not PASSES_ON[frame.f_globals.get("__name__", "")]:
             break
         frame = frame.f_back
     return frame

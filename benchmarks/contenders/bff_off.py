@@ -1,18 +1,10 @@
 """`bff` with every policy off, nobody observing and nothing exposed."""
 
+from benchmarks.contenders._off import OFF
 from bff import BFF
 from examples.mobile_bff.app import Mobile as DefaultMobile
 from examples.services import Catalog, Inventory, Orders, Reviews
 from examples.web_bff.app import Web as DefaultWeb
-
-OFF = {
-    "timeout": None,
-    "retry": None,
-    "breaker": None,
-    "bulkhead": None,
-    "coalescing": None,
-    "deadline_header": None,
-}
 
 
 class Web(DefaultWeb):

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import RequestError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -155,6 +156,11 @@ async def fetch(url: str, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
     return decoder.decode(await response.bytes())
 
 
+async def bad_gateway(_request: Request, _error: Exception) -> Response:
+    """Answer where an upstream did not, or not well."""
+    return Response(status_code=502)
+
+
 async def web_product_and_stock(product_id: int) -> tuple[WebProduct, WebStock]:
     """Return a product, and then its stock."""
     product = await fetch(f"{CATALOG}/products/{product_id}", web_product)
@@ -228,4 +234,5 @@ def fit(images: list[SizedImage], width: int) -> str | None:
 app = Starlette(
     routes=[Route("/web/products/{product_id:int}", web), Route("/mobile/products/{product_id:int}", mobile)],
     lifespan=lifespan,
+    exception_handlers={RequestError: bad_gateway},
 )

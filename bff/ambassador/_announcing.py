@@ -35,15 +35,19 @@ def announcing(header: str | None) -> Layer:
         def announced(request: Request, context: Context) -> Awaitable[Response]:
             context.attempts = attempt = context.attempts + 1
             count = _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))
-            alarm = context.watch or context.limit
-            if alarm is None:
-                headers = [*request.headers, count]
+            watch = context.watch
+            if watch is not None and watch.seconds is not None:
+                # Its time begins here.
+                headers = [*request.headers, count, _time(name, watch.seconds)]
+            elif context.limit is not None:
+                headers = [*request.headers, count, _time(name, context.limit.end - context.loop.time())]
             else:
-                # The alarm of a try has just been set.
-                left = alarm.seconds if alarm is context.watch else None
-                told = _time(name, alarm.when - context.loop.time() if left is None else left)
-                headers = [*request.headers, count, told]
-            return send(_addressed(request, context.address, headers), context)
+                headers = [*request.headers, count]
+            if context.address is not None or request.original is not None:
+                return send(_addressed(request, context.address, headers), context)
+            return send(
+                Request(request.method, request.origin, request.target, headers, request.content, request.host), context
+            )
 
         if header is None:
             return counted

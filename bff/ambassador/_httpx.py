@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import httpx
 
-from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._core import Context, Layer, Request, Response, Send, Watch
 from bff.ambassador._decoding import decoded
 from bff.ambassador._library import Library, library_of
 from bff.ambassador._message import (
@@ -20,7 +20,6 @@ from bff.ambassador._message import (
     unquoted,
 )
 from bff.ambassador._stream import Stream, Upload, Whole
-from bff.ambassador._timer import Alarm
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["HttpxWire", "content_of", "from_httpx", "httpx_auth", "is_the_same_for_all"]
@@ -154,7 +153,7 @@ def _has_long_head(response: httpx.Response) -> bool:
     return len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw)
 
 
-def _tracing(watch: Alarm, theirs: Callable[..., Any] | None) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+def _tracing(watch: Watch, theirs: Callable[..., Any] | None) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
     """Return httpcore's `trace`: a try's time does not pass while a connection is made."""
 
     async def trace(name: str, info: Mapping[str, Any]) -> None:

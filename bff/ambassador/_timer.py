@@ -2,7 +2,7 @@
 
 import asyncio
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from bff.ambassador._queue import Queue
 
@@ -28,13 +28,11 @@ class Alarm:
         loop: asyncio.AbstractEventLoop,
         when: float,
         queue: Queue | None = None,
-        task: "asyncio.Task[Any] | None" = None,
         *,
         is_callers: bool = False,
     ) -> None:
-        if task is None:
-            task = asyncio.current_task(loop)
-            assert task is not None
+        task = asyncio.current_task(loop)
+        assert task is not None
         self._loop = loop
         self._task = task
         self._base = task.cancelling()
@@ -82,12 +80,12 @@ class Alarm:
 
         To be called exactly once, however the guarded block ends.
         """
-        # As `_disarm` does; this is what happens to nearly every alarm.
-        if self._handle is None and self._queue is not None:
-            self._queue.waiting.pop(self, None)
-        else:
-            self._disarm()
+        self._disarm()
         return self.rang and self._task.uncancel() <= self._base
+
+    def release(self) -> bool:
+        """Let go of the try that it was set for."""
+        return self.stop()
 
     def _disarm(self) -> None:
         if self._handle is not None:
@@ -111,16 +109,14 @@ class Alarms:
         self._is_lasting = is_lasting
         self._queue: Queue | None = None
 
-    def set(
-        self, loop: asyncio.AbstractEventLoop, before: float = inf, task: "asyncio.Task[Any] | None" = None
-    ) -> Alarm | None:
-        """Return an alarm for `task`, the current one, or `None` where it would ring after the time that is given."""
+    def set(self, loop: asyncio.AbstractEventLoop, before: float = inf) -> Alarm | None:
+        """Return an alarm for the current task, or `None` where it would ring after the time that is given."""
         when = loop.time() + self.duration
         if when > before:
             return None
         queue = self._queue
         if queue is None or queue.loop is not loop:
             queue = self._queue = Queue(loop) if self._is_lasting else None
-        alarm = Alarm(loop, when, queue, task)
+        alarm = Alarm(loop, when, queue)
         alarm.seconds = self.duration
         return alarm

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from bff.declare._types import Type
@@ -32,7 +31,7 @@ class Node:
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
         found: list[Node] = []
-        for name, is_one in _parts(type(self)):
+        for name, is_one in _PARTS[type(self)]:
             part = getattr(self, name)
             if is_one:
                 found.append(part)
@@ -41,10 +40,16 @@ class Node:
         return tuple(found)
 
 
-@cache
-def _parts(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
-    """Return the fields of a kind of node that hold other nodes, and whether each holds just one."""
-    return tuple((part.name, part.type is Node) for part in fields(kind) if part.type in (Node, tuple[Node, ...]))
+class _Parts(dict[type[Node], tuple[tuple[str, bool], ...]]):
+    """The fields that hold other nodes, by kind of node, and whether each holds just one."""
+
+    def __missing__(self, kind: type[Node]) -> tuple[tuple[str, bool], ...]:
+        held = [part for part in fields(kind) if part.type in (Node, tuple[Node, ...])]
+        found = self[kind] = tuple((part.name, part.type is Node) for part in held)
+        return found
+
+
+_PARTS = _Parts()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

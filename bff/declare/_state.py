@@ -3,8 +3,8 @@
 import inspect
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from operator import is_, length_hint
 from types import FunctionType, MethodType
@@ -52,9 +52,7 @@ class ClassState:
 def state_of_class(cls: type) -> Sequence[ClassState]:
     """Return the state of the attributes of a class and of those that it inherits from classes of the user's."""
     return [
-        _state_of(vars(base))
-        for base in cls.__mro__
-        if not base.__module__.startswith("bff.") and base is not object
+        _state_of(vars(base)) for base in cls.__mro__ if not base.__module__.startswith("bff.") and base is not object
     ]
 
 

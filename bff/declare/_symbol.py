@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, ge
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
-from bff.declare._fitting import suggest
+from bff.declare._fitting import DERIVED, instead_of_field, suggest
 from bff.declare._generics import class_of, walk
 from bff.declare._graph import Node
 from bff.declare._models import computed_fields, required_keys
@@ -35,7 +35,6 @@ from bff.errors import DeclarationError, Problem
 
 _Binary: TypeAlias = Callable[["Symbol", object], Any]
 
-DERIVED = "lift a plain function with @derived: it runs per request on real values"
 _BRANCH = f"{DERIVED}; where the page itself has to branch, make the endpoint `async def`"
 _UNKNOWN = "a symbolic value is not known before a request runs:"
 
@@ -119,8 +118,7 @@ def _has_symbols(value: object) -> bool:
 
 @unwatched
 def _attribute(symbol: Symbol, name: str) -> Node:
-    base = node_of(symbol)
-    trace = trace_now()
+    base, trace = node_of(symbol), trace_now()
     parts = members(without_none(base.type))
     if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
@@ -145,7 +143,7 @@ def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
 def _field(trace: Trace, tp: Type, name: str) -> Type:
     if not is_model(tp):
         what = f"`{spell(tp)}` has no field `{name}`: only the fields of models can be read here"
-        raise trace.fail(what, _instead_of_field(tp, name))
+        raise trace.fail(what, instead_of_field(tp, name))
     known = fields(tp)
     if name in known:
         unread = next((part.__forward_arg__ for part in walk(known[name]) if isinstance(part, ForwardRef)), "")
@@ -162,18 +160,9 @@ def _field(trace: Trace, tp: Type, name: str) -> Type:
     raise trace.fail(f"`{spell(tp)}` has no field `{name}`", suggest(name, [*known]))
 
 
-def _instead_of_field(tp: Type, name: str) -> str:
-    if is_model(element(tp)):
-        return "read it of one item, `[0]`, or of every item: each(items, fn)"
-    if mapping_value(tp) is not None or typed_keys(tp) is not None:
-        return f'read it by its key: `["{name}"]`'
-    return DERIVED
-
-
 @unwatched
 def _item(symbol: Symbol, key: object) -> Node:
-    base = node_of(symbol)
-    trace = trace_now()
+    base, trace = node_of(symbol), trace_now()
     tp = without_none(base.type)
     if type(key) is Symbol:
         what = f"`{spell(tp)}` cannot be indexed with a symbolic value"

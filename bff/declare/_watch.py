@@ -11,7 +11,6 @@ from bff._frames import PASSES_ON, is_of_the_project
 from bff.declare._once import called_builtin, called_function
 from bff.declare._symbol import Symbol
 
-
 _OF_C = frozenset({"c_call", "c_return", "c_exception"})
 
 
@@ -49,8 +48,7 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
 
     def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
         # As `is_users`, without a call: nearly all that happens is what our own functions call.
-        names = frame.f_globals
-        is_own = not PASSES_ON[names["__name__"] if "__name__" in names else ""]
+        is_own = not PASSES_ON[frame.f_globals.get("__name__", "")]
         if not is_own and event in _OF_C:
             return
         code, outer = frame.f_code, frame.f_back

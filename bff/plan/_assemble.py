@@ -7,7 +7,7 @@ from typing import Any
 from bff.declare import _graph as graph
 from bff.declare._batch import batch_for
 from bff.declare._graph import Node
-from bff.plan._demand import Demand
+from bff.plan._demand import WHOLE, Demand
 from bff.plan._flow import Flow
 from bff.plan._schedule import Schedule, Step
 from bff.plan._sharing import decoder_of
@@ -85,7 +85,7 @@ def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
         return None
     item = Demand()
     item.merge(wanted)
-    item.merge(Demand(fields={found.key: Demand(is_whole=True)}))
+    item.merge(Demand(fields={found.key: WHOLE}))
     return Batch(
         operation=found.operation,
         at=found.at,

@@ -14,6 +14,7 @@ from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
 from bff.plan._demand import demand
+from bff.plan._encoding import Encoder, encoder_of
 from bff.plan._flow import Flow, flow_of
 from bff.plan._missing import OptionalPart, optional_parts
 from bff.plan._order import Writes
@@ -35,8 +36,8 @@ class Plan:
     that write, by number, in order; where the plan `is_read` nothing of it ever does. `has_joins` says that some calls
     are made for several items at once. `size` is how many of the steps are taken once for a request; `headers` are
     those that the endpoint reads; `slots` is how many results of `@derived` functions are kept during a request.
-    `straight` makes the calls of a plan that is nothing but reads. `notes` say where pydantic is asked more than it
-    would have to be.
+    `straight` makes the calls of a plan that is nothing but reads; `encoder` writes what `answer` returns. `notes` say
+    where pydantic is asked more than it would have to be.
     """
 
     endpoint: Endpoint
@@ -52,6 +53,7 @@ class Plan:
     slots: int
     answer: Callable[..., Any]
     straight: Straight | None
+    encoder: Encoder
     source: str
     notes: tuple[str, ...]
 
@@ -103,6 +105,7 @@ def plan_of(traced: Traced) -> Plan:
         len(shared),
         functions["answer"],
         Straight(calls, functions["calls"]) if "calls" in functions else None,
+        encoder_of(traced.answer, style_of(traced.endpoint.profile)),
         source,
         tuple(_notes(live, steps)),
     )

@@ -32,10 +32,10 @@ def parts_of(tp: Type) -> Mapping[str, Type]:
     if is_typeddict(class_of(tp)):
         return {name: unqualified(hint) for name, hint in hints_of(tp).items()}
     known = fields(tp)
-    return {name: _annotated(known[name], info) for name, info in _infos(tp).items() if name in known}
+    return {name: _annotated(known[name], info) for name, info in infos_of_parts(tp).items() if name in known}
 
 
-def _infos(tp: Type) -> Mapping[str, FieldInfo]:
+def infos_of_parts(tp: Type) -> Mapping[str, FieldInfo]:
     cls = cast("type[Any]", class_of(tp))
     return infos_of(cls) if issubclass(cls, BaseModel) else _as_pydantic(cls).__pydantic_fields__
 
@@ -82,11 +82,11 @@ def why_whole(tp: Type, wanted: Iterable[str]) -> str:
         return "it has validators"
     if _does_more(cls):
         return "it does something of its own when it is built"
-    tied = next(filter(None, (_why_tied(name, _infos(tp)[name]) for name in wanted)), "")
+    tied = next(filter(None, (_why_tied(name, infos_of_parts(tp)[name]) for name in wanted)), "")
     own = (base for base in cls.__mro__ if base not in RootModel.__mro__)
     if any("__get_pydantic_core_schema__" in vars(base) for base in own):
         return "it has a schema of its own"
-    return tied or _why_strict(_config(source))
+    return tied or _why_strict(config_of(cls))
 
 
 def _does_more(cls: type[Any]) -> bool:
@@ -107,8 +107,10 @@ def _why_tied(name: str, info: FieldInfo) -> str:
     return f"`{name}` is not read from what is sent" if info.init is False or name.startswith("_") else ""
 
 
-def _config(cls: type[Any]) -> Mapping[str, Any]:
-    return cls.model_config if issubclass(cls, BaseModel) else cls.__pydantic_config__
+def config_of(tp: Type) -> Mapping[str, Any]:
+    """Return the configuration of a model or a dataclass."""
+    cls = cast("type[Any]", class_of(tp))
+    return cls.model_config if issubclass(cls, BaseModel) else _as_pydantic(cls).__pydantic_config__
 
 
 def _why_strict(config: Mapping[str, Any]) -> str:
@@ -124,15 +126,14 @@ def subset_of(tp: Type, parts: Mapping[str, Type]) -> Type:
         made = cast("Any", TypedDict)(cls.__name__, keys)
         made.__pydantic_config__ = getattr(cls, "__pydantic_config__", ConfigDict())
         return made
-    infos = _infos(tp)
+    infos = infos_of_parts(tp)
     definitions: dict[str, Any] = {name: (part, _redeclared(infos[name])) for name, part in parts.items()}
     if issubclass(cls, RootModel):
         if not parts:
             # That it is there may be all that is asked, and `null` is something.
             return RootModel[object]
         return create_model(cls.__name__, __base__=RootModel, **definitions)
-    source = cls if issubclass(cls, BaseModel) else _as_pydantic(cls)
-    config = {key: value for key, value in _config(source).items() if key not in _UNSEEN}
+    config = {key: value for key, value in config_of(cls).items() if key not in _UNSEEN}
     with warnings.catch_warnings():
         # It has warned of names that are pydantic's when the user's own class was made.
         warnings.simplefilter("ignore", UserWarning)

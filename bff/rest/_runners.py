@@ -28,9 +28,9 @@ class Planned:
         self._max_calls = max_calls
 
     async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
-        """Return the answer as data."""
+        """Return the answer as JSON."""
         outcome = await run(self._plan, self._bindings, params, scope, max_calls=self._max_calls)
-        return Produced(outcome.value, outcome.missing)
+        return Produced(self._plan.encoder.encode(outcome.value), outcome.missing)
 
 
 class Awaited:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -11,7 +11,6 @@ from bff import BFF, ClientProfile, Shape, derived, each, endpoint, optional, pr
 from examples.services import (
     Attribute,
     Catalog,
-    Image,
     Inventory,
     Money,
     NewCharge,
@@ -81,8 +80,20 @@ class Confirmation(Shape):
     total: Money
 
 
+class Sized(Protocol):
+    """All that `sharpest` reads of an image; what else is decoded, its callers say."""
+
+    @property
+    def view(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+
+
+AnySized = TypeVar("AnySized", bound=Sized)
+
+
 @derived
-def sharpest(images: Sequence[Image]) -> list[Image]:
+def sharpest(images: Sequence[AnySized]) -> list[AnySized]:
     """Return the largest size of every view, in the order of the views."""
     return list({image.view: image for image in sorted(images, key=lambda image: image.width)}.values())
 

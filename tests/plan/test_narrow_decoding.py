@@ -3,12 +3,13 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 from pydantic import (
     AliasChoices,
     AliasPath,
@@ -204,12 +205,18 @@ kinds = st.recursive(
 )
 
 
+def held_by(value: Any) -> dict[str, Any]:
+    """Return the fields of an object: of a model, of a dataclass, or of a Struct, which stands in for one."""
+    names: Sequence[str] = value.__struct_fields__ if isinstance(value, Struct) else [*vars(value)]
+    return {name: getattr(value, name) for name in names}
+
+
 def needed(value: Any, demand: Demand) -> Any:
     """Return what is needed of a value, whatever class holds it."""
     if value is None or demand.is_whole:
         return value
     if demand.fields:
-        held = cast("dict[str, Any]", value if isinstance(value, dict) else vars(value))
+        held = cast("dict[str, Any]", value if isinstance(value, dict) else held_by(value))
         return {name: needed(held.get(name), part) for name, part in demand.fields.items()}
     if demand.items is None:
         return "there"

