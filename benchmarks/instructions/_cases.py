@@ -173,6 +173,18 @@ async def _page(page: str) -> Once:
     return once
 
 
+async def _wired(page: str) -> Once:
+    """The same over the default wires: all that a page costs, but for the server and the kernel."""
+    with connecting_nowhere(await fetched()) as origin:
+        app = BFF(Web, Mobile, upstreams=dict.fromkeys(_UPSTREAMS.values(), origin))
+
+        async def once(number: int) -> object:
+            return await asked(app, f"/{page}/products/{number}")
+
+        await once(1)
+    return once
+
+
 async def _planned(page: str) -> tuple[Plan, Callable[[int], Awaitable[Outcome]]]:
     """Return the plan of the product page, and what runs it on upstreams that have no policies."""
     profile = _PAGES[page]
@@ -229,4 +241,5 @@ CASES: Final[Mapping[str, Case]] = {
     **{f"encode/{page}": Case(partial(_encode, page), times=100) for page in _PAGES},
     "edge": Case(_edge),
     **{f"page/{page}": Case(partial(_page, page)) for page in _PAGES},
+    **{f"page/{page}/wired": Case(partial(_wired, page)) for page in _PAGES},
 }
