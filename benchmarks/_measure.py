@@ -99,7 +99,7 @@ def _check(running: Running, case: Case, calls: int, requests: int, *, cut: int)
     expected = 0 if case.app.is_down else case.calls
     shares = running.contender.shares and case.repeats
     if complaint := miscount(calls, requests, expected=expected, cut=cut, shares=shares):
-        message = f"{running.contender.name}, {case.key}: {complaint}"
+        message = f"{running.contender.name}, {case.key}: {complaint}\n{running.complaints()}"
         raise RuntimeError(message)
 
 

@@ -206,14 +206,14 @@ class Channel(asyncio.Protocol):
         end, line_end = raw.find(_END, start), raw.find(b"\r\n", start)
         try:
             line = status_line(raw[start:line_end])
-            if line.status < _FINAL:
-                if line.status == HTTPStatus.SWITCHING_PROTOCOLS:
-                    raise Refused("it switched protocols, which nobody asked for")
-                self._start = end + len(_END)
-                return
             headers = read_fields(raw[line_end : end + 2], minor=line.minor)
         except ValueError as error:
             raise Refused(f"what came is no HTTP: {error}") from None
+        if line.status < _FINAL:
+            if line.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise Refused("it switched protocols, which nobody asked for")
+            self._start = end + len(_END)
+            return
         self.line, self.headers = line, headers
         self._keep = self._parser.should_keep_alive()
         if self._is_head:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from bff.errors import UpstreamStatus
 from bff.execute._frame import Failure, Frame
@@ -18,6 +18,10 @@ class Group:
     values: tuple[Any, ...]
     frames: list[Frame]
     outcome: tuple[Any, Failure | None] | None = None
+
+
+Share: TypeAlias = tuple[Group, Any, Failure | None]
+"""What a group gets of an answer."""
 
 
 @dataclass(slots=True)
@@ -61,13 +65,14 @@ def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Gro
 
 
 def shared_out(
-    chunk: Sequence[Group], call: PlannedCall, answer: Any, failure: Failure | None
-) -> Iterator[tuple[Group, Any, Failure | None]]:
-    """Yield what each group gets of an answer: all of it, or of that to a batch its item, or that there is none."""
-    if call.batch is None:
-        yield from ((group, answer, failure) for group in chunk)
-        return
-    found = {call.batch.key(item): item for item in answer or ()}
+    chunk: Sequence[Group],
+    call: PlannedCall,
+    batch: Batch,
+    answer: Sequence[Any] | None,
+    failure: Failure | None,
+) -> Iterator[Share]:
+    """Yield what each group gets of the answer to a batch: its item, or that there is none."""
+    found = {batch.key(item): item for item in answer or ()}
     for group in chunk:
         if failure is None and group.values[0] not in found:
             yield group, None, Failure(_missing(call), call)

@@ -1,7 +1,7 @@
 """The time of a call and of its tries: one limit ends them exactly when an alarm for each would."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,7 +68,7 @@ class ByAlarms:
 
 
 @contextmanager
-def watched(timing: ByLimit | ByAlarms, held: float) -> Iterator[None]:
+def watched(timing: ByLimit | ByAlarms, held: float) -> Generator[None]:
     """Guard a try; raises `TimeoutError` where its time was up."""
     watch = timing.begin()
     timer = None
