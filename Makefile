@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak mutants lint docs bench simulation wheel-test httpx-suite format clean
+.PHONY: help demo test soak fuzz mutants lint docs bench instructions flame simulation wheel-test httpx-suite format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -15,7 +15,7 @@ find_python = for python in $(PYTHON) python3.11 python3 python3.12 python3.13 p
 	if [ -z "$$python" ]; then echo "bff needs Python 3.11 or newer, and none was found: install it, or name it with 'make PYTHON=/path/to/python'." >&2; exit 1; fi
 
 help:  ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## Start upstreams and three BFFs and show what each client gets (ARGS=--once: show, stop)
 	@$(BIN)/python -m examples.demo $(ARGS)
@@ -25,6 +25,9 @@ test: $(VENV)/installed-dev  ## Run the whole suite and hold the coverage floor
 
 soak: $(VENV)/installed-dev  ## Make 200 000 calls with random faults and cancellations (ARGS="--seed 7"; minutes)
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(VENV)/installed-dev  ## Hold 200 000 answers, right and wrong, against h11 (ARGS="--cases 1000000"; minutes)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 mutants: $(VENV)/installed-dev  ## Ask the tests of the pure cores whether they notice each small change (ARGS=_budget: one)
 	@$(BIN)/python -m tests.mutation $(ARGS)
@@ -43,8 +46,14 @@ format: $(VENV)/installed-dev  ## Put the code into the house form
 docs: $(VENV)/installed-dev  ## Build the documentation into site/, where every warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/installed-dev  ## Compare with the same page by hand (ARGS=--smoke: a short run)
+bench: $(VENV)/installed-bench  ## Compare pages with the same by hand (ARGS=--smoke: a short run; --help)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+instructions: $(VENV)/installed-dev  ## Count instructions and hold them against the baseline (ARGS=--update: a new one)
+	@$(BIN)/python -m benchmarks.instructions $(ARGS)
+
+flame: $(VENV)/installed-bench  ## Draw where the time of a page goes, and tell it by part (ARGS=--help)
+	@$(BIN)/python -m benchmarks.flame $(ARGS)
 
 simulation: $(VENV)/installed-dev  ## Put the defaults through trouble in virtual time, and write the page about it
 	@$(BIN)/python -m benchmarks.simulation $(ARGS)
@@ -60,7 +69,7 @@ httpx-suite: $(VENV)/installed-dev  ## Run httpx's own tests with our transport 
 	@$(BIN)/python tests/httpx_suite.py
 
 clean:  ## Remove everything that these commands made
-	@rm -rf $(VENV) dist site .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist site benchmarks/contenders/node/node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:
@@ -75,3 +84,9 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/pip
 	@echo "Installing bff and the development tools (once, a minute or two) ..."
 	@$(PIP) --editable ".[dev]"
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: $(VENV)/installed-dev benchmarks/install.py benchmarks/contenders/node/package-lock.json
+	@echo "Installing what the benchmark compares with (once, a minute) ..."
+	@$(PIP) --editable ".[dev,bench]"
+	@$(BIN)/python -m benchmarks.install
+	@touch $@

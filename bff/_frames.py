@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from itertools import islice
 from types import FrameType
 
 __all__ = ["call_span", "class_body", "is_of_the_project", "is_users", "user_frame"]
@@ -13,8 +14,18 @@ _OURS = frozenset({"bff", *_LIBRARIES, *sys.stdlib_module_names})
 
 def is_users(frame: FrameType) -> bool:
     """Say whether a frame runs the user's code: neither ours nor something that only passes it on."""
-    module: str = frame.f_globals.get("__name__", "")
-    return module.partition(".")[0] not in _OURS
+    return not PASSES_ON[frame.f_globals.get("__name__", "")]
+
+
+class _Modules(dict[str, bool]):
+    """Whether a module only passes on what was wanted, by its name; not worked out again for every frame."""
+
+    def __missing__(self, module: str) -> bool:
+        found = self[module] = module.partition(".")[0] in _OURS
+        return found
+
+
+PASSES_ON = _Modules()
 
 
 def is_of_the_project(frame: FrameType) -> bool:
@@ -38,7 +49,7 @@ def call_span() -> tuple[str, int, int]:
     if frame is None:
         return "", 0, 0
     code = frame.f_code
-    first, last, *_ = [*code.co_positions()][frame.f_lasti // 2]
+    first, last, *_ = next(islice(code.co_positions(), frame.f_lasti // 2, None))
     return code.co_filename, first or frame.f_lineno, last or frame.f_lineno
 
 
@@ -50,6 +61,9 @@ def class_body() -> Mapping[str, object] | None:
 
 def _innermost() -> FrameType | None:
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - `inspect.stack()` reads every source file on the stack
-    while frame is not None and not is_users(frame):
+    while frame is not None:
+        # As `is_users`, without a call for each frame: this runs for every value of every trace.
+        if not PASSES_ON[frame.f_globals.get("__name__", "")]:
+            break
         frame = frame.f_back
     return frame

@@ -4,8 +4,9 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+
+from typing_extensions import override
 
 from bff.events import (
     AddressEjected,
@@ -22,7 +23,11 @@ from bff.events import (
 
 __all__ = ["LoggingObserver"]
 
-_PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without space, quote, equals sign and backslash
+_WORD = r"[!#-<>-\[\]-~]+"  # printable ASCII without space, quote, equals sign and backslash
+_PLAIN = re.compile(_WORD)
+_FIVE_PLAIN = re.compile(" ".join([_WORD] * 5))
+_USUAL: Final = 9
+"""Fields of a request that neither failed nor was answered in part."""
 _access: Final = logging.getLogger("bff.access")
 _upstream: Final = logging.getLogger("bff.upstream")
 
@@ -56,7 +61,8 @@ class LoggingObserver:
         match event:
             case RequestFinished():
                 if _access.isEnabledFor(logging.INFO):
-                    _write(_access, logging.INFO, _request_fields(event))
+                    said = _request_fields(event)
+                    _write(_access, logging.INFO, said, _RequestLine(said))
             case CallFailed():
                 if _upstream.isEnabledFor(logging.WARNING):
                     _write(_upstream, logging.WARNING, _call_fields(event))
@@ -144,18 +150,51 @@ def _address_fields(event: Event) -> dict[str, Any] | None:
             return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Line:
     """A message that becomes text when a handler asks for it, and never where none does."""
 
-    fields: Mapping[str, Any]
+    __slots__ = ("fields",)
 
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+    @override
     def __str__(self) -> str:
+        """Return the text."""
         return " ".join([f"{key}={_escaped(value)}" for key, value in self.fields.items()])
 
 
-def _write(logger: logging.Logger, level: int, fields: Mapping[str, Any]) -> None:
-    logger.log(level, _Line(fields), extra={"bff": fields})
+class _RequestLine(_Line):
+    """The message for a request, of which there are more than of all others together."""
+
+    __slots__ = ()
+
+    @override
+    def __str__(self) -> str:
+        """Return the text."""
+        if len(self.fields) != _USUAL:
+            return super().__str__()
+        method, path, route, profile, status, ms, size, calls, request_id = self.fields.values()
+        # Five words are the five values only where none of them holds a space, or is empty.
+        if not _FIVE_PLAIN.fullmatch(f"{method} {path} {route} {profile} {request_id}"):
+            return super().__str__()
+        return (
+            f"method={method} path={path} route={route} profile={profile} status={status} ms={ms} size={size} "
+            f"calls={calls} request_id={request_id}"
+        )
+
+
+def _write(logger: logging.Logger, level: int, fields: Mapping[str, Any], line: _Line | None = None) -> None:
+    line = _Line(fields) if line is None else line
+    if type(logger) is not logging.Logger:
+        logger.log(level, line, extra={"bff": fields})
+        return
+    # It is what `log` does, but that it would look for the caller, which is always this function.
+    record = logger.makeRecord(logger.name, level, *_HERE, line, (), None, "_write", {"bff": fields})
+    logger.handle(record)
+
+
+_HERE: Final = (_write.__code__.co_filename, _write.__code__.co_firstlineno)
 
 
 def _escaped(value: object) -> str:

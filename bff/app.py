@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from bff._collector import uncollected
 from bff._frames import user_frame
 from bff._logging import LoggingObserver
 from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile, endpoints_of, selector_of
 from bff.declare._scope import RequestScope
+from bff.declare._source import forget_sources
 from bff.declare._upstream import Upstream
 from bff.errors import DeclarationError, Problem
 from bff.events import Emitter, Observer
@@ -25,7 +28,9 @@ from bff.rest._health import health_router
 from bff.rest._openapi import joined, told_apart
 from bff.rest._problems import internal_error
 from bff.rest._reply import failure
-from bff.rest._route import SCOPE, PageRoute, ProfileRouter, absent
+from bff.rest._route import RAISED, SCOPE, SENT, PageRoute
+from bff.rest._router import ProfileRouter, absent
+from bff.rest._shortcut import Routes, Shortcut
 
 __all__ = ["BFF", "ClientProfile"]
 
@@ -55,9 +60,11 @@ class ClientProfile(Profile):
         `upstreams` and `observers` mean what they mean for `BFF`. The router closes its connections when the app
         shuts down.
         """
-        service = _Service((cls,), upstreams or {}, _observers(observers))
+        with uncollected():
+            service = _Service((cls,), upstreams or {}, _observers(observers))
+            pages = service.routes({cls: ""})
         router = ProfileRouter(Choice((cls,)) if selector_of(cls) else None, lifespan=service.lifespan)
-        router.routes.extend(service.routes({cls: ""}))
+        router.routes.extend(pages)
         return router
 
 
@@ -80,16 +87,36 @@ class BFF(FastAPI):
         observers: Sequence[Observer] | None = None,
         **fastapi: Any,
     ) -> None:
-        self._service = service = _Service(profiles, upstreams or {}, _observers(observers))
+        with uncollected():
+            self._service = service = _Service(profiles, upstreams or {}, _observers(observers))
+            pages = service.routes(prefixes(profiles), self)
         self._drain = Drain(drain)
         outer: _Lifespan | None = fastapi.pop("lifespan", None)
         fastapi.setdefault("title", " and ".join(profile.__name__ for profile in profiles))
         super().__init__(lifespan=self._lifespan(outer), **fastapi)
         # Pages come before /docs and /openapi.json: routes are tried one after the other.
-        self.router.routes[:0] = service.routes(prefixes(profiles), self)
+        self.router.routes = Routes([*pages, *self.router.routes])
         self.router.default = absent(self.router.default)
+        self._shortcut = Shortcut(self, self._native_telemetry.enabled)
+        self.router.middleware_stack = self._shortcut.before(self.router.app)  # type: ignore[assignment] # it is called as any
         self.include_router(health_router(lambda: self._drain.is_draining))
         self.add_exception_handler(Exception, _unexpected)
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; one for a page goes there at once where nobody else has a say in it."""
+        if scope["type"] == "http":
+            if self.root_path:
+                scope["root_path"] = self.root_path
+            page = self._shortcut.straight(scope)
+            if page is not None:
+                try:
+                    if await page.answer(scope, receive, send):
+                        return
+                except Exception as error:  # noqa: BLE001 - it is raised again, where there are handlers for it
+                    scope[RAISED] = error
+                    send = _unsent if SENT in scope else send
+        await super().__call__(scope, receive, send)
 
     def plan_of(self, page: PageRoute) -> Plan | None:
         """Return the plan of a page; an `async def` endpoint has none."""
@@ -160,6 +187,7 @@ class _Service:
                 self.upstreams[cls] = cls.connected(app=upstreams.get(cls), observers=observers)
             except DeclarationError as error:
                 problems += error.problems
+        forget_sources()
         if problems:
             raise DeclarationError([*dict.fromkeys(problems)])
 
@@ -242,6 +270,10 @@ def _misplaced(what: str, mend: str) -> Problem:
 
 def _observers(observers: Sequence[Observer] | None) -> Sequence[Observer]:
     return (LoggingObserver(),) if observers is None else observers
+
+
+async def _unsent(_: object) -> None:
+    """Send nothing: an answer was begun before."""
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:

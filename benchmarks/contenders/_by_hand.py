@@ -2,18 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from os import environ
 
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
+from benchmarks.contenders._addresses import CATALOG, INVENTORY, REVIEWS
 from examples.mobile_bff.app import ProductCard, ReviewLine, fit
 from examples.services import Product, Review, Stock
 from examples.web_bff.app import Picture, ProductPage, ReviewText, sharpest
-
-CATALOG = environ.get("BFF_CATALOG__BASE_URL", "http://127.0.0.1:9001")
-REVIEWS = environ.get("BFF_REVIEWS__BASE_URL", "http://127.0.0.1:9002")
-INVENTORY = environ.get("BFF_INVENTORY__BASE_URL", "http://127.0.0.1:9003")
 
 _REVIEWS = TypeAdapter(list[Review])
 

@@ -1,10 +1,22 @@
-"""`bff` with every policy off and nobody observing."""
+"""`bff` with every policy off, nobody observing and nothing exposed."""
 
+from benchmarks.contenders._off import OFF
 from bff import BFF
-from examples.mobile_bff.app import Mobile
+from examples.mobile_bff.app import Mobile as DefaultMobile
 from examples.services import Catalog, Inventory, Orders, Reviews
-from examples.web_bff.app import Web
+from examples.web_bff.app import Web as DefaultWeb
 
-OFF = {"timeout": None, "retry": None, "breaker": None, "bulkhead": None}
+
+class Web(DefaultWeb):
+    """The browser's pages, without their times."""
+
+    expose = False
+
+
+class Mobile(DefaultMobile):
+    """The phone's pages, without their times."""
+
+    expose = False
+
 
 app = BFF(Web, Mobile, upstreams=dict.fromkeys((Catalog, Inventory, Orders, Reviews), OFF), observers=())

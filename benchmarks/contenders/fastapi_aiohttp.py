@@ -21,10 +21,12 @@ async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
 
 async def fetch(url: str) -> bytes:
     """Return the body of a 200."""
-    async with sessions[0].get(url) as response:
-        if not response.ok:
-            raise HTTPException(502)
-        return await response.read()
+    try:
+        async with sessions[0].get(url) as response:
+            response.raise_for_status()
+            return await response.read()
+    except aiohttp.ClientError:
+        raise HTTPException(502) from None
 
 
 app = FastAPI(lifespan=lifespan)

@@ -4,14 +4,14 @@
 # pyright: reportUnknownMemberType=false
 
 import io
-import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks._paper import INK, inked, settings
 from benchmarks.simulation._contenders import (
     BY_HAND,
     DEFAULTS,
@@ -26,8 +26,6 @@ from benchmarks.simulation._report import Report
 
 __all__ = ["drawn"]
 
-_INK: Final = "#010203"  # stands for whatever colour the reader's text has
-_STYLE: Final = "<style>:root{--ink:#333}@media(prefers-color-scheme:dark){:root{--ink:#ccc}}</style>"
 _LOOKS: Final = {
     DEFAULTS: ("#2f81f7", "-", 2.2),
     NO_POLICY: ("#e8710a", "-", 1.4),
@@ -37,28 +35,11 @@ _LOOKS: Final = {
     PEAK_EWMA: ("#8e7cf0", "--", 1.2),
     SMALL_BULKHEAD: ("#8e7cf0", "--", 1.2),
 }
-_SETTINGS: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "simulation",  # the same picture gives the same file
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": _INK,
-    "grid.alpha": 0.12,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "legend.frameon": False,
-}
 
 
 def drawn(report: Report) -> str:
     """Return an SVG: who got an answer, how long that took, and what the upstream was asked, over time."""
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(settings("simulation")):
         figure = Figure(figsize=(7.4, 5.6), layout="constrained")
         answered = figure.add_subplot(3, 1, 1)
         waited = figure.add_subplot(3, 1, 2, sharex=answered)
@@ -81,7 +62,7 @@ def drawn(report: Report) -> str:
         figure.legend(lines[::-1], names[::-1], loc="outside upper left", ncols=3)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _inked(buffer.getvalue())
+    return inked(buffer.getvalue())
 
 
 def _line(axes: Axes, name: str, values: Sequence[float | None]) -> None:
@@ -93,16 +74,7 @@ def _line(axes: Axes, name: str, values: Sequence[float | None]) -> None:
 
 def _dress(axes: Axes, label: str, report: Report) -> None:
     axes.set_ylabel(label)
-    axes.axvspan(*report.trouble, color=_INK, alpha=0.07, linewidth=0)
+    axes.axvspan(*report.trouble, color=INK, alpha=0.07, linewidth=0)
     axes.set_xlim(0, BIN * max(len(result.tries) for result in report.results.values()))
     if label != "tries a second":
         axes.tick_params(labelbottom=False)
-
-
-def _inked(svg: str) -> str:
-    """Let the reader's colour scheme decide the colour of ink, and their machine the font; tenths of a pixel do."""
-    svg = svg.replace(_INK, "var(--ink, #808080)")
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
-    svg = re.sub(r" *<metadata>.*?</metadata>\n", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' d="[^"]*"', lambda found: re.sub(r"(\.\d)\d+", r"\1", found[0]), svg)
-    return svg.replace("<defs>", f"{_STYLE}\n <defs>", 1)

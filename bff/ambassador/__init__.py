@@ -3,10 +3,10 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._client import Ambassador
 from bff.ambassador._cluster import AddressStatistics
 from bff.ambassador._core import Context, Layer, Request, Response, Send, Wire
+from bff.ambassador._lean import LeanWire
 from bff.ambassador._onion import Onion, build_onion
 from bff.ambassador._parts import OnionStatistics
 from bff.ambassador._policies import Policies
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddressStatistics",
-    "AiohttpWire",
     "Ambassador",
     "AmbassadorTransport",
     "Context",
     "HttpxWire",
     "Layer",
+    "LeanWire",
     "Onion",
     "OnionStatistics",
     "Policies",

@@ -1,6 +1,7 @@
 """Write the request of every try: where it goes, which try it is, and how long it is waited for."""
 
 from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
@@ -33,12 +34,20 @@ def announcing(header: str | None) -> Layer:
 
         def announced(request: Request, context: Context) -> Awaitable[Response]:
             context.attempts = attempt = context.attempts + 1
-            headers = [*request.headers, _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))]
-            alarm = context.watch or context.limit
-            if alarm is not None:
-                left = int((alarm.when - context.loop.time() - HOP) * 1000 + 0.5)
-                headers.append((name, str(left) if left > 0 else "1"))
-            return send(_addressed(request, context.address, headers), context)
+            count = _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))
+            watch = context.watch
+            if watch is not None and watch.seconds is not None:
+                # Its time begins here.
+                headers = [*request.headers, count, _time(name, watch.seconds)]
+            elif context.limit is not None:
+                headers = [*request.headers, count, _time(name, context.limit.end - context.loop.time())]
+            else:
+                headers = [*request.headers, count]
+            if context.address is not None or request.original is not None:
+                return send(_addressed(request, context.address, headers), context)
+            return send(
+                Request(request.method, request.origin, request.target, headers, request.content, request.host), context
+            )
 
         if header is None:
             return counted
@@ -46,6 +55,12 @@ def announcing(header: str | None) -> Layer:
         return announced
 
     return layer
+
+
+@lru_cache(1024)
+def _time(name: str, left: float) -> tuple[str, str]:
+    # Of a try nearly always the same, as its upstream has it.
+    return name, str(max(int((left - HOP) * 1000 + 0.5), 1))
 
 
 def _addressed(request: Request, address: Member | None, headers: Sequence[tuple[str, str]]) -> Request:

@@ -3,7 +3,7 @@
 import asyncio
 from math import inf
 
-from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._core import Context, Layer, Request, Response, Send, Watch
 from bff.ambassador._deadline import out_of_time
 from bff.ambassador._timer import Alarms
 from bff.errors import BFFError, UpstreamTimeout
@@ -21,22 +21,26 @@ def timing(per_try: float | None, *, is_lasting: bool = True) -> Layer:
 
     def layer(send: Send) -> Send:
         async def timed(request: Request, context: Context) -> Response:
-            alarm = None
+            limit = context.limit
+            watch: Watch | None = None
             if alarms is not None:
-                # Not where the call's own alarm rings earlier.
-                alarm = alarms.set(context.loop, inf if context.limit is None else context.limit.when)
-            context.watch = alarm
+                if limit is None or context.task is None:
+                    # Beside another try, in a task that the call's own limit knows nothing of.
+                    watch = alarms.set(context.loop, inf if limit is None else limit.end)
+                elif limit.watch(context.loop.time(), alarms.duration):
+                    watch = limit
+            context.watch = watch
             try:
                 return await send(request, context)
             except asyncio.CancelledError as error:
-                is_ours, alarm = alarm is not None and alarm.stop(), None
+                is_ours, watch = watch is not None and watch.release(), None
                 cut = _cut(context, alarms) if is_ours else _end_of_call(context)
                 if cut is None:
                     raise
                 raise cut from error
             finally:
-                if alarm is not None:
-                    alarm.stop()
+                if watch is not None:
+                    watch.release()
 
         return timed
 

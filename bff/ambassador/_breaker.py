@@ -33,8 +33,8 @@ class Breaker:
     """
 
     __slots__ = (
-        "_bucket", "_buckets", "_cooldown", "_epoch", "_generation", "_is_held_closed", "_on_change", "_passed",
-        "_policy", "_probing", "_random", "_retry_at", "_totals", "_width", "state",
+        "_bucket", "_buckets", "_cooldown", "_epoch", "_is_held_closed", "_on_change", "_passed", "_policy", "_probing",
+        "_random", "_retry_at", "_totals", "_width", "generation", "state",
     )  # fmt: skip
     _epoch: int
 
@@ -50,7 +50,7 @@ class Breaker:
         self._random = random
         self._on_change = on_change
         self._width = policy.window / _BUCKETS
-        self._generation = 0
+        self.generation = 0
         self._cooldown = policy.cooldown
         self._retry_at = 0.0  # open: when the first probe may pass; half-open: when the probes out count as lost
         self._is_held_closed = False
@@ -67,9 +67,9 @@ class Breaker:
         return self._totals.failed / self._totals.calls if self._totals.calls else 0.0
 
     def admit(self, now: float) -> int | None:
-        """Return a permit to hand back to `record()`, or `None` to refuse."""
+        """Return a permit to hand back to `record()`, or `None` to refuse; while it is closed `generation` is one."""
         if self.state == "closed":
-            return self._generation
+            return self.generation
         if now >= self._retry_at:
             # Either the cooldown is over, or probes went out and never came back: their permits have run out.
             self._probing = self._passed = 0
@@ -78,7 +78,7 @@ class Breaker:
             return None
         self._probing += 1
         self._retry_at = now + self._cooldown
-        return self._generation
+        return self.generation
 
     def retry_after(self, now: float) -> float:
         """Return the seconds after which asking again makes sense."""
@@ -94,7 +94,7 @@ class Breaker:
 
     def succeed(self, permit: int, now: float) -> None:
         """Take the verdict that a try was fine and quick, as nearly every one is."""
-        if self.state != "closed" or permit != self._generation or self._is_held_closed:
+        if self.state != "closed" or permit != self.generation or self._is_held_closed:
             self.record(permit, ok=True, slow=False, now=now)
             return
         epoch = int(now / self._width)
@@ -106,7 +106,7 @@ class Breaker:
     def record(self, permit: int, *, ok: bool | None, slow: bool, now: float) -> None:
         """Take the verdict on an admitted try: `ok=None` is none, as of a try that was cancelled."""
         # A verdict on a try that was admitted before the last change of state is stale.
-        if permit != self._generation:
+        if permit != self.generation:
             return
         if self.state == "closed":
             if ok is not None and not self._is_held_closed:
@@ -173,6 +173,6 @@ class Breaker:
 
     def _change(self, after: State) -> None:
         before, self.state = self.state, after
-        self._generation += 1
+        self.generation += 1
         if before != after:
             self._on_change(before, after)

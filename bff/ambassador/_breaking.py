@@ -27,15 +27,11 @@ def breaking(breaker: Breaker, *, slow_call: float | None) -> Layer:
     def layer(send: Send) -> Send:
         async def guarded(request: Request, context: Context) -> Response:
             # While it is closed, time matters only at the end, unless slow calls count.
-            start = context.loop.time() if is_timed or breaker.state != "closed" else 0.0
-            permit = breaker.admit(start)
-            if permit is None:
-                raise CircuitOpen(
-                    "the circuit breaker is open",
-                    upstream=context.upstream,
-                    operation=context.operation,
-                    retry_after=breaker.retry_after(start),
-                )
+            if breaker.state == "closed" and not is_timed:
+                start, permit = 0.0, breaker.generation
+            else:
+                start = context.loop.time()
+                permit = _admitted(breaker, start, context)
             try:
                 response = await send(request, context)
             except BaseException as error:
@@ -57,6 +53,18 @@ def breaking(breaker: Breaker, *, slow_call: float | None) -> Layer:
         return guarded
 
     return layer
+
+
+def _admitted(breaker: Breaker, now: float, context: Context) -> int:
+    permit = breaker.admit(now)
+    if permit is None:
+        raise CircuitOpen(
+            "the circuit breaker is open",
+            upstream=context.upstream,
+            operation=context.operation,
+            retry_after=breaker.retry_after(now),
+        )
+    return permit
 
 
 def _recording(breaker: Breaker, permit: int, *, ok: bool | None, slow: bool, clock: Callable[[], float]) -> End:

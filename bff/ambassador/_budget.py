@@ -13,16 +13,16 @@ class Budget:
     and for fifty.
     """
 
-    __slots__ = ("_policy", "tokens")
+    __slots__ = ("_policy", "burst", "tokens")
 
     def __init__(self, policy: RetryBudget) -> None:
         self._policy = policy
-        self.tokens = float(policy.burst)
+        self.burst = self.tokens = float(policy.burst)
 
     def deposit(self) -> None:
         """Count a call."""
-        if self.tokens < self._policy.burst:
-            self.tokens = min(self.tokens + self._policy.ratio, float(self._policy.burst))
+        if self.tokens < self.burst:
+            self.tokens = min(self.tokens + self._policy.ratio, self.burst)
 
     def has_token(self) -> bool:
         """Say whether a retry would be granted now."""

@@ -16,12 +16,12 @@ _ASK_AGAIN = 1.0  # seconds; by then most of what holds a slot now has ended or 
 class Slots:
     """Count the slots of one bulkhead and hand a freed one to whoever has waited longest."""
 
-    __slots__ = ("_waiting", "free", "policy")
+    __slots__ = ("free", "policy", "waiting")
 
     def __init__(self, policy: Bulkhead) -> None:
         self.policy = policy
         self.free = policy.limit
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[asyncio.Future[None]] = deque()
 
     @property
     def taken(self) -> int:
@@ -31,7 +31,7 @@ class Slots:
     @property
     def queued(self) -> int:
         """How many calls wait for a slot."""
-        return len(self._waiting)
+        return len(self.waiting)
 
     async def wait(self) -> bool:
         """
@@ -39,16 +39,16 @@ class Slots:
 
         A slot that arrives together with a cancellation goes on to the next in line.
         """
-        if len(self._waiting) >= self.policy.places:
+        if len(self.waiting) >= self.policy.places:
             return False
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self.waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
                 with suppress(ValueError):  # `release()` may have passed it over already
-                    self._waiting.remove(turn)
+                    self.waiting.remove(turn)
             else:
                 self.release()
             raise
@@ -56,8 +56,8 @@ class Slots:
 
     def release(self) -> None:
         """Give a slot back."""
-        while self._waiting:
-            turn = self._waiting.popleft()
+        while self.waiting:
+            turn = self.waiting.popleft()
             if not turn.done():
                 # The slot changes hands without being free in between: nobody can jump the queue.
                 turn.set_result(None)
@@ -79,10 +79,12 @@ def limiting(slots: Slots) -> Layer:
             except BaseException:
                 slots.release()
                 raise
-            if response.stream is None:
+            if response.stream is not None:
+                response.stream.on_end(lambda _: slots.release())
+            elif slots.waiting:
                 slots.release()
             else:
-                response.stream.on_end(lambda _: slots.release())
+                slots.free += 1
             return response
 
         return limited

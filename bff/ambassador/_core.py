@@ -3,18 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bff.ambassador._masking import masked
 from bff.errors import RejectedError, UpstreamError
 
 if TYPE_CHECKING:
+    from bff.ambassador._limit import Limit
     from bff.ambassador._member import Member
     from bff.ambassador._stream import Stream
-    from bff.ambassador._timer import Alarm
 
-__all__ = ["Context", "Layer", "Request", "Response", "Send", "Wire"]
+__all__ = ["Context", "Layer", "Request", "Response", "Send", "Watch", "Wire"]
 
 
 @dataclass(slots=True)
@@ -73,6 +74,29 @@ class Response:
         return f"<Response {self.status}, {len(self.headers)} headers, {size}>"
 
 
+class Watch(Protocol):
+    """
+    Ends a try when its time is up.
+
+    `seconds` are how long it was set for, where that is known. A wire that has to wait for a connection holds it
+    meanwhile: a try's own time is for what the upstream does with it.
+    """
+
+    seconds: float | None
+
+    def hold(self) -> None:
+        """Let no time pass until `resume()`."""
+        ...
+
+    def resume(self) -> None:
+        """Ring as much later as it was held."""
+        ...
+
+    def release(self) -> bool:
+        """Let go of the try, and take back what ended it; say whether that was nobody else."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
     """
@@ -83,30 +107,29 @@ class Context:
     for an answer as soon as its head is there. `after_write` says that the caller has written something, and wants no
     answer to what was asked before. `loop` is the running one, which the layers ask for the time.
     The layers write the rest: `is_hedge` says of a try that it was sent beside another, `call` is the number that
-    events carry, `attempts` how many tries have been started, `limit` the alarm that rings when the call's time is up,
-    `watch` the one of the current try, `address` where that one goes, of several, `tried` an address that has been
-    tried or a list of those, `can_move` that the last answer's `Retry-After` speaks for its address alone, and another
-    takes tries. Tries that run at the same time have a context each, a `twin()` of the call's.
+    events carry, `attempts` how many tries have been started, `limit` the call's time and `task` whom it cancels,
+    `watch` what watches over the time of the current try, `address` where that one goes, of several, `tried` an address
+    that has been tried or a list of those, `can_move` that the last answer's `Retry-After` speaks for its address
+    alone, and another takes tries. Tries that run at the same time have a context each, a `twin()` of the call's.
     """
 
     upstream: str
     operation: str = ""
     deadline: float | None = None
     request_id: str = ""
-    is_retry: bool = field(default=False, kw_only=True)
-    is_streamed: bool = field(default=False, kw_only=True)
-    after_write: bool = field(default=False, kw_only=True)
-    is_hedge: bool = field(default=False, kw_only=True)
-    call: int = field(default=0, kw_only=True)
-    attempts: int = field(default=0, kw_only=True)
-    loop: asyncio.AbstractEventLoop = field(
-        default_factory=asyncio.get_running_loop, kw_only=True, repr=False, compare=False
-    )
-    limit: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    watch: "Alarm | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    address: "Member | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    tried: "Member | list[Member] | None" = field(default=None, kw_only=True, repr=False, compare=False)
-    can_move: bool = field(default=False, kw_only=True, repr=False, compare=False)
+    is_retry: bool = False
+    is_streamed: bool = False
+    after_write: bool = False
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False, compare=False)
+    is_hedge: bool = field(default=False, init=False)
+    task: "asyncio.Task[Any] | None" = field(default=None, init=False, repr=False, compare=False)
+    call: int = field(default=0, init=False)
+    attempts: int = field(default=0, init=False)
+    limit: "Limit | None" = field(default=None, init=False, repr=False, compare=False)
+    watch: "Watch | None" = field(default=None, init=False, repr=False, compare=False)
+    address: "Member | None" = field(default=None, init=False, repr=False, compare=False)
+    tried: "Member | list[Member] | None" = field(default=None, init=False, repr=False, compare=False)
+    can_move: bool = field(default=False, init=False, repr=False, compare=False)
 
     def count_in(self, error: BaseException | None) -> None:
         """Write into an error how many tries there were; whoever makes a context does so, before it goes on."""
@@ -117,7 +140,9 @@ class Context:
         """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""
         if not isinstance(self.tried, list):
             self.tried = [] if self.tried is None else [self.tried]
-        return replace(self, watch=None)
+        twin = copy(self)
+        twin.task = twin.watch = None
+        return twin
 
 
 Send: TypeAlias = Callable[[Request, Context], Awaitable[Response]]
@@ -132,7 +157,7 @@ class Wire(Protocol):
     connect timeout), `ContractViolation` (more decoded bytes than `max_body`, broken framing or coding),
     `Overloaded` (no connection to be had from our own pool). It does not follow redirects, keep cookies or
     read proxy variables; a cancelled call closes its connection at once. One that has to wait for a connection holds
-    `context.watch` meanwhile: a try's own time is for what the upstream does with it.
+    `context.watch` meanwhile.
     """
 
     async def send(self, request: Request, context: Context, /) -> Response:

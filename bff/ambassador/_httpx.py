@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import httpx
 
-from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._core import Context, Layer, Request, Response, Send, Watch
 from bff.ambassador._decoding import decoded
 from bff.ambassador._library import Library, library_of
 from bff.ambassador._message import (
@@ -20,7 +20,6 @@ from bff.ambassador._message import (
     unquoted,
 )
 from bff.ambassador._stream import Stream, Upload, Whole
-from bff.ambassador._timer import Alarm
 from bff.errors import BFFError, ContractViolation, Overloaded, UpstreamTimeout, UpstreamUnreachable
 
 __all__ = ["HttpxWire", "content_of", "from_httpx", "httpx_auth", "is_the_same_for_all"]
@@ -35,7 +34,7 @@ class HttpxWire:
     bytes an answer may have. The transport is closed with the wire.
 
     httpx 0.28's own transport loses connections when calls are cancelled under load (encode/httpcore#1093), and
-    takes bytes that an upstream sent unasked for the answer to the next request: prefer `AiohttpWire` where there
+    takes bytes that an upstream sent unasked for the answer to the next request: prefer `LeanWire` where there
     is a choice.
     """
 
@@ -154,7 +153,7 @@ def _has_long_head(response: httpx.Response) -> bool:
     return len(raw) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in raw)
 
 
-def _tracing(watch: Alarm, theirs: Callable[..., Any] | None) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+def _tracing(watch: Watch, theirs: Callable[..., Any] | None) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
     """Return httpcore's `trace`: a try's time does not pass while a connection is made."""
 
     async def trace(name: str, info: Mapping[str, Any]) -> None:
@@ -261,7 +260,7 @@ def from_httpx(message: httpx.Request, content: bytes | AsyncIterable[bytes]) ->
 async def _shown(response: Response, request: httpx.Request, library: Library, *, is_whole: bool) -> httpx.Response:
     """Return an answer as the library has it; of a streamed one the body only where `is_whole` asks for it."""
     headers, content = response.headers, response.content
-    # aiohttp's mapping gives each line of a header, httpx's joins them.
+    # Line by line, where the mapping can say it: joined, some say something else.
     pairs: list[tuple[str, str]] = [*getattr(headers, "multi_items", headers.items)()]
     if response.stream is not None and is_whole:
         content = b"".join([part async for part in response.stream])

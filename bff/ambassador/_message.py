@@ -1,7 +1,6 @@
 """Write a request's head, so that nothing in it can be taken for another header, request or resource."""
 
 import re
-from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -50,12 +49,18 @@ _TARGET = re.compile(r"/[!\"$-~]*")
 _DOT_SEGMENT = re.compile(r"[/\\](?:\.|%2e){1,2}(?=[/\\?;]|%2f|%5c|$)", re.IGNORECASE)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_BODILESS = frozenset({"GET", "HEAD"})
+_MOST_NAMES: Final = 1024
 
 
 def check_target(request: Request, context: Context) -> None:
     """Raise `UnsafePath` where the target could name another resource than the one that was meant."""
     target = request.target
-    if _TARGET.fullmatch(target) is None or _DOT_SEGMENT.search(target.partition("?")[0]) is not None:
+    if _TARGET.fullmatch(target) is None or (
+        # A quick look first: what most paths do not have at all.
+        ("/." in target or "%2" in target or "\\" in target)
+        and _DOT_SEGMENT.search(target.partition("?")[0]) is not None
+    ):
         raise UnsafePath(
             f"{masked(target)!r} is no path that names one resource",
             upstream=context.upstream,
@@ -71,6 +76,21 @@ def unquoted(text: str) -> str:
     'Got more than 8190 bytes when reading'
     """
     return text.splitlines()[0].partition(":")[0].partition("'")[0].partition('"')[0].strip() if text else ""
+
+
+class _Begun(dict[str, str]):
+    """What a header's line begins with, by its name; nothing for one that is the wire's business."""
+
+    def __missing__(self, name: str) -> str:
+        lowered = _lowered(name)
+        begun = "" if lowered in FRAMING or lowered == "host" else f"{name}: "
+        # The same few names come with every request; a caller who makes them up fills no memory.
+        if len(self) < _MOST_NAMES:
+            self[name] = begun
+        return begun
+
+
+_BEGUN: Final = _Begun()
 
 
 @lru_cache(1024)
@@ -97,29 +117,33 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
 
     Raises `ValueError` where a name or value holds what would begin another line.
     """
-    _lowered(request.method)
-    lines = [f"{request.method} {request.target} HTTP/1.1", f"accept-encoding: {ACCEPT_ENCODING}"]
-    has_host = False
-    for name, value in request.headers:
-        lowered = _lowered(name)
-        if lowered not in FRAMING:
-            has_host = has_host or lowered == "host"
-            lines.append(f"{name}: {value}")
-        elif is_raw and lowered == "accept-encoding":
-            lines[1] = f"{lowered}: {value}"
-    if not has_host:
-        lines.append(f"host: {host}")
-    content = request.content
-    if not isinstance(content, bytes):
-        length = declared_length(request)
-        lines.append("transfer-encoding: chunked" if length is None else f"content-length: {length}")
-    elif content or request.method in _WITH_BODY:
-        lines.append(f"content-length: {len(content)}")
+    method, headers, content = request.method, request.headers, request.content
+    coding = ACCEPT_ENCODING
+    begun = _BEGUN
+    lines = [begin + value for name, value in headers if (begin := begun[name])]
+    if len(lines) < len(headers):
+        ours = {name.lower(): value for name, value in headers if not begun[name]}
+        host = ours.get("host", host)
+        if is_raw:
+            coding = ours.get("accept-encoding", coding)
+    lines.append(f"host: {host}")
+    if method not in _BODILESS or content != b"":
+        _lowered(method)
+        if isinstance(content, bytes):
+            if content or method in _WITH_BODY:
+                lines.append(f"content-length: {len(content)}")
+        else:
+            length = declared_length(request)
+            lines.append("transfer-encoding: chunked" if length is None else f"content-length: {length}")
     text = "\r\n".join(lines)
-    breaks = len(lines) - 1
+    text = f"{method} {request.target} HTTP/1.1\r\naccept-encoding: {coding}\r\n{text}\r\n\r\n"
+    # Each line has its break, and after the request line, its own, and the last comes another.
+    breaks = len(lines) + 3
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header holds a line break or NUL")
-    with suppress(UnicodeEncodeError):
-        return f"{text}\r\n\r\n".encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        pass
     # Raised out here: the other error quotes the whole head.
     raise ValueError("a header holds what is no text")

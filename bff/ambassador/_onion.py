@@ -123,7 +123,8 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is
 def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iterator[tuple[str, Layer]]:
     """Yield what happens once for a call, in its order; a layer that is switched off is not there."""
     timeout, retry = policies.timeout, policies.retry
-    yield "deadline", deadline(timeout.total if timeout else None, is_lasting=is_lasting)
+    total, per_try = (timeout.total, timeout.attempt) if timeout else (None, None)
+    yield "deadline", deadline(total, per_try=per_try, is_lasting=is_lasting)
     if policies.coalescing and parts.flights and parts.identify:
         yield (
             "coalesce",
@@ -131,7 +132,7 @@ def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iter
                 policies.coalescing,
                 parts.flights,
                 identify=parts.identify,
-                per_try=timeout.attempt if timeout else None,
+                per_try=per_try,
                 emitter=parts.emitter,
             ),
         )

@@ -48,17 +48,13 @@ class Retrier:
     ) -> None:
         self.policy = policy
         self.budget = budget
-        self._statuses = frozenset(policy.statuses)
+        self.statuses = frozenset(policy.statuses)
         self._random = random
         self._emitter = emitter
         self._tells_failed = emitter.wants(AttemptFailed)
         self._tells_exhausted = emitter.wants(BudgetExhausted)
         # Only what strategies may look at: it never runs.
         self._retrying = AsyncRetrying(stop=stop_after_attempt(policy.attempts), wait=policy.wait)
-
-    def is_done(self, response: Response) -> bool:
-        """Say whether this answer needs no further thought, as nearly every answer does."""
-        return self.policy.when is None and response.status not in self._statuses
 
     def begin(self, send: Send, request: Request, context: Context) -> RetryCallState:
         """Return tenacity's record of a call whose first try has just ended."""
@@ -121,7 +117,7 @@ class Retrier:
         is_fine = isinstance(outcome, RejectedError)  # what we refused was not tried
         if isinstance(outcome, Response):
             cause = "status"
-            is_fine = outcome.status < SERVER_ERRORS and outcome.status not in self._statuses
+            is_fine = outcome.status < SERVER_ERRORS and outcome.status not in self.statuses
         if pause is None and is_fine:
             return
         context = cast("Context", state.args[1])
@@ -156,7 +152,7 @@ class Retrier:
         return "" if await self._wants(state, outcome) else "futile"
 
     async def _wants(self, state: RetryCallState, outcome: Response | Exception) -> bool:
-        if isinstance(outcome, Response) and outcome.status in self._statuses:
+        if isinstance(outcome, Response) and outcome.status in self.statuses:
             return True
         if self.policy.when is None:
             return isinstance(outcome, UpstreamTimeout | UpstreamUnreachable)
@@ -181,7 +177,7 @@ class Retrier:
         # Loops let timers fire a little early: there may seem to be time left, and nothing that would end another try.
         if context.limit.rang:
             return None
-        left = context.limit.when - context.loop.time()
+        left = context.limit.end - context.loop.time()
         if preferred < left:
             return preferred
         return (least + left) / 2 if least < min(preferred, left) else None
@@ -198,37 +194,45 @@ def retrying(retrier: Retrier) -> Layer:
 
     Whatever cannot be repeated ends as it ended: the last answer is returned, the last error raised.
     """
+    budget, statuses, is_judged = retrier.budget, retrier.statuses, retrier.policy.when is not None
 
     def layer(send: Send) -> Send:
         async def retried(request: Request, context: Context) -> Response:
-            if retrier.budget is not None:
-                retrier.budget.deposit()
+            if budget is not None and budget.tokens < budget.burst:
+                budget.deposit()
             try:
                 response = await send(request, context)
             except Exception as error:  # noqa: BLE001 - raised again, unless there is another try
-                return await again(request, context, error)
-            return response if retrier.is_done(response) else await again(request, context, response)
-
-        async def again(request: Request, context: Context, outcome: Response | Exception) -> Response:
-            state = retrier.begin(send, request, context)
-            try:
-                while (pause := await retrier.pause(state, outcome)) is not None:
-                    if not await retrier.rest(state, pause, outcome):
-                        break
-                    state.idle_for += pause
-                    state.prepare_for_next_attempt()
-                    try:
-                        outcome = await send(request, context)
-                    except Exception as error:  # noqa: BLE001 - as above
-                        outcome = error
-                if isinstance(outcome, Exception):
-                    raise outcome
-                return outcome
-            finally:
-                # An exception that is kept refers to this frame, which refers to it: the collector's work.
-                state.outcome = None
-                del outcome
+                return await _again(retrier, send, request, context, error)
+            # Nearly every answer needs no further thought.
+            if is_judged or response.status in statuses:
+                return await _again(retrier, send, request, context, response)
+            return response
 
         return retried
 
     return layer
+
+
+async def _again(
+    retrier: Retrier, send: Send, request: Request, context: Context, outcome: Response | Exception
+) -> Response:
+    """Try again as long as the retrier wants it, and end as the last try did."""
+    state = retrier.begin(send, request, context)
+    try:
+        while (pause := await retrier.pause(state, outcome)) is not None:
+            if not await retrier.rest(state, pause, outcome):
+                break
+            state.idle_for += pause
+            state.prepare_for_next_attempt()
+            try:
+                outcome = await send(request, context)
+            except Exception as error:  # noqa: BLE001 - as above
+                outcome = error
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+    finally:
+        # An exception that is kept refers to this frame, which refers to it: the collector's work.
+        state.outcome = None
+        del outcome

@@ -17,10 +17,11 @@ class Alarm:
 
     What `asyncio.timeout_at` does at a fraction of the cost; nests with it and with others of its kind. Where
     several cancel one task in the same moment, the outermost wins, as `Task.uncancel` is made for. It has a timer
-    of its own, unless it stands in a `queue` that somebody else watches.
+    of its own, unless it stands in a `queue` that somebody else watches. `seconds` are how long it was set for, where
+    that is known.
     """
 
-    __slots__ = ("_base", "_handle", "_held_at", "_loop", "_queue", "_task", "is_callers", "rang", "when")
+    __slots__ = ("_base", "_handle", "_held_at", "_loop", "_queue", "_task", "is_callers", "rang", "seconds", "when")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Alarm:
         self._queue = queue
         self._handle: asyncio.TimerHandle | None = None
         self.when = when
+        self.seconds: float | None = None
         self.is_callers = is_callers
         self.rang = False
         if queue is None:
@@ -81,6 +83,10 @@ class Alarm:
         self._disarm()
         return self.rang and self._task.uncancel() <= self._base
 
+    def release(self) -> bool:
+        """Let go of the try that it was set for."""
+        return self.stop()
+
     def _disarm(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
@@ -108,9 +114,9 @@ class Alarms:
         when = loop.time() + self.duration
         if when > before:
             return None
-        if not self._is_lasting:
-            return Alarm(loop, when)
         queue = self._queue
         if queue is None or queue.loop is not loop:
-            queue = self._queue = Queue(loop)
-        return Alarm(loop, when, queue)
+            queue = self._queue = Queue(loop) if self._is_lasting else None
+        alarm = Alarm(loop, when, queue)
+        alarm.seconds = self.duration
+        return alarm

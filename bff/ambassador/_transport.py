@@ -219,13 +219,15 @@ class AmbassadorTransport(LayeredTransport, httpx.AsyncBaseTransport):
 def raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
     """Return the headers line by line, as they came; a whole body is decoded, and none says otherwise."""
     if response.stream is None:
-        items: list[tuple[str, str]] = [*getattr(response.headers, "multi_items", response.headers.items)()]
-        return [(name.encode(), value.encode()) for name, value in items if name.lower() not in ENTITY]
+        return [(name, value) for name, value in _lines(response) if name.lower().decode() not in ENTITY]
+    return _lines(response)
+
+
+def _lines(response: Response) -> list[tuple[bytes, bytes]]:
     raw: list[tuple[bytes, bytes]] | None = getattr(response.headers, "raw", None)
     if raw is not None:
         return raw
-    coding = ("utf-8", "surrogateescape")
-    return [(name.encode(*coding), value.encode(*coding)) for name, value in response.headers.items()]
+    return [(name.encode(), value.encode()) for name, value in response.headers.items()]
 
 
 def extensions_of(response: Response) -> dict[str, Any]:

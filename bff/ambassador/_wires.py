@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from bff.ambassador._aiohttp import AiohttpWire
 from bff.ambassador._core import Wire
+from bff.ambassador._lean import LeanWire
 
 if TYPE_CHECKING:
     import ssl
@@ -21,7 +21,7 @@ def new_wire(
 ) -> Wire:
     """Return the default wire, or one that speaks through `transport`."""
     if transport is None:
-        return AiohttpWire(connect=connect, verify=verify, max_body=max_body)
+        return LeanWire(connect=connect, verify=verify, max_body=max_body)
     from bff.ambassador._httpx import HttpxWire
 
     return HttpxWire(transport, connect=connect, max_body=max_body)

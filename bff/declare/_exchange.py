@@ -12,6 +12,7 @@ from bff.ambassador._core import Context, Request, Response, Send
 from bff.ambassador._freshness import freshness_of
 from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
+from bff.declare._template import Template
 from bff.errors import ContractViolation, DeadlineExceeded, RejectedError, UpstreamError, UpstreamStatus
 from bff.events import CallFailed, Emitter
 
@@ -37,6 +38,15 @@ class Binding:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     accepts: frozenset[str]
     emitter: Emitter
+    # What is asked of the operation at every call.
+    name: str = field(init=False, repr=False)
+    method: str = field(init=False, repr=False)
+    is_read: bool = field(init=False, repr=False)
+    template: Template = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("name", "method", "is_read", "template"):
+            object.__setattr__(self, name, getattr(self.operation, name))
 
     def carries_credential(self, scope: RequestScope) -> bool:
         """Say whether the client's own credential went along."""
@@ -57,41 +67,52 @@ async def exchange(
     `values` are the arguments, one for each parameter; `deadline` is absolute on the loop's clock. Raises
     `UpstreamError` and `RejectedError`.
     """
-    context = Context(binding.upstream, binding.operation.name, deadline, scope.request_id if scope else "")
-    if scope is not None:
-        context.is_retry, context.after_write = scope.is_retry, scope.has_written
-    started, status = perf_counter(), None
+    if scope is None:
+        context = Context(binding.upstream, binding.name, deadline)
+    else:
+        after_write = scope.writes.sent > 0
+        context = Context(
+            binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, False, after_write, scope.loop
+        )
+    started, response = perf_counter(), None
     try:
         request = _request(binding, values, scope)
-        if scope is None or binding.operation.is_read:
+        if scope is None or binding.is_read:
             response = await binding.send(request, context)
         else:
             response = await _written(binding, request, context, scope)
-        status = response.status
-        if not _SUCCESS[0] <= status <= _SUCCESS[1]:
-            raise _unsuccessful(binding, response, context)
-        value, misfit = _decoded(decode, response.content)
-        if misfit is not None:
-            raise _violated(binding, misfit, response, context, perf_counter() - started)
+        value = _value(binding, response, decode, context, started)
+        if scope is not None:
+            scope.freshness.append(freshness_of(response.headers))
+        return value
     except (UpstreamError, RejectedError) as error:
         context.count_in(error)
         raise
     finally:
         if scope is not None:
             begin, duration = started - scope.began, perf_counter() - started
-            record = CallRecord(context.upstream, context.operation, begin, duration, context.attempts, status)
+            status = None if response is None else response.status
+            record = CallRecord(binding.upstream, binding.name, begin, duration, context.attempts, status)
             scope.calls.append(record)
-    if scope is not None:
-        scope.freshness.append(freshness_of(response.headers))
-    return value
 
 
-def _decoded(decode: Callable[[bytes], Any], content: bytes) -> tuple[Any, ErrorDetails | None]:
-    """Return an answer's value, or what is wrong with it without a word of the answer, which an error would quote."""
+def _value(
+    binding: Binding, response: Response, decode: Callable[[bytes], Any], context: Context, started: float
+) -> Any:
+    """Return what an answer says; raises where it is none of success, or not as promised."""
+    if not _SUCCESS[0] <= response.status <= _SUCCESS[1]:
+        raise _unsuccessful(binding, response, context)
     try:
-        return decode(content), None
+        return decode(response.content)
     except ValidationError as error:
-        return None, error.errors(include_url=False, include_input=False, include_context=False)[0]
+        misfit = _misfit(error)
+    # Raised out here: the other error quotes the answer.
+    raise _violated(binding, misfit, response, context, perf_counter() - started)
+
+
+def _misfit(error: ValidationError) -> ErrorDetails:
+    """Return what is wrong with an answer without a word of it; the error itself would quote it."""
+    return error.errors(include_url=False, include_input=False, include_context=False)[0]
 
 
 async def _written(binding: Binding, request: Request, context: Context, scope: RequestScope) -> Response:
@@ -110,17 +131,20 @@ async def _written(binding: Binding, request: Request, context: Context, scope: 
 
 
 def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
-    operation = binding.operation
-    written = operation.template.write(values)
-    headers = [*binding.headers, *written.headers]
-    if written.content:
+    template, headers, content = binding.template, [*binding.headers], b""
+    target = binding.prefix + template.target(values)
+    if template.headers is not None:
+        headers += template.headers(values)
+    if template.content is not None:
+        content = template.content(values)
         headers.append(("content-type", "application/json"))
     if scope is not None:
         headers.append(("x-request-id", scope.request_id))
-        headers += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
-        if not operation.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in headers):
-            headers.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{operation.name}")))
-    return Request(operation.method, binding.origin, binding.prefix + written.target, headers, written.content)
+        if scope.forwarded:
+            headers += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
+        if not binding.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in headers):
+            headers.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{binding.name}")))
+    return Request(binding.method, binding.origin, target, headers, content)
 
 
 def _unsuccessful(binding: Binding, response: Response, context: Context) -> UpstreamStatus:
@@ -128,7 +152,7 @@ def _unsuccessful(binding: Binding, response: Response, context: Context) -> Ups
         f"it answered {response.status}",
         status=response.status,
         upstream=binding.upstream,
-        operation=binding.operation.name,
+        operation=binding.name,
         attempts=context.attempts,
     )
 

@@ -16,6 +16,7 @@ from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
+from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -32,6 +33,11 @@ def optional(value: T, default: T | None = None) -> T:
     A client that wants no partial answers (`on_partial = "fail"`) gets the failure instead.
     Typed as `value` is; whether the default may stand where it goes is checked at start-up.
     """
+    return cast("T", Symbol(_optional(value, default)))
+
+
+@unwatched
+def _optional(value: object, default: object) -> Node:
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
     _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
@@ -39,9 +45,9 @@ def optional(value: T, default: T | None = None) -> T:
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
     if trace.is_whole:
-        return cast("T", Symbol(node))
+        return node
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
-    return cast("T", Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)))
+    return trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:

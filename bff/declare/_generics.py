@@ -1,8 +1,8 @@
 """Types as Python spells them: aliases looked through, generics filled in."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, wraps
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from types import UnionType
 from typing import (
@@ -24,6 +24,11 @@ from typing import (
 import pydantic
 from typing_extensions import NoDefault, TypeAliasType, is_typeddict
 
+R = TypeVar("R")
+
+_MOST = 10_000
+"""How many types are remembered at a time."""
+
 Type: TypeAlias = Any
 """A type as Python spells it: a class, or a form of `typing`."""
 
@@ -44,7 +49,8 @@ CHECKED: Mapping[Type, Type] = {
 
 def origin_of(tp: Type) -> Any:
     """Return what a form of `typing` is made of: `list` for `list[int]`; `None` for a class."""
-    return get_origin(tp)
+    # Most types are classes, and `get_origin` tells them last.
+    return get_origin(tp) if not isinstance(tp, type) or tp is Generic else None
 
 
 def as_class(tp: Type) -> type[Any] | None:
@@ -89,6 +95,31 @@ def _value_of(alias: TypeAliasType) -> Type:
         return alias.__value__
 
 
+def remembered(function: Callable[[Type], R]) -> Callable[[Type], R]:
+    """
+    Work something out once for each type, told apart by identity.
+
+    Equal types may differ: `int | str` equals `str | int`, and is written otherwise.
+    """
+    known: dict[int, tuple[Type, R]] = {}
+
+    @wraps(function)
+    def found(tp: Type) -> R:
+        number = id(tp)
+        try:
+            return known[number][1]
+        except KeyError:
+            if len(known) >= _MOST:
+                known.clear()
+            # The type is kept, so that nothing else gets its number.
+            value = function(tp)
+            known[number] = tp, value
+            return value
+
+    return found
+
+
+@remembered
 def unwrap(tp: Type) -> Type:
     """
     Strip what does not change which values there are: `Annotated`, and the names that `peeled` takes off.
@@ -103,8 +134,21 @@ def unwrap(tp: Type) -> Type:
         tp = inner
 
 
+def listed(tp: Type) -> Type:
+    """Return the type of a list of such items."""
+    return list.__class_getitem__(tp)
+
+
+def mapped(key: Type, value: Type) -> Type:
+    """Return the type of a dict from such keys to such values."""
+    return dict.__class_getitem__((key, value))
+
+
 def walk(tp: Type) -> Iterator[Type]:
     """Yield a type and all that it is made of, names as well as what they stand for; each name once."""
+    if isinstance(tp, type) and tp not in CHECKED:
+        yield tp
+        return
     seen: set[int] = set()
     waiting = [tp]
     while waiting:

@@ -6,8 +6,10 @@ from bff.declare._graph import Node
 from bff.declare._state import State, changed, state_around
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace
+from bff.declare._unwatched import unwatched
 
 
+@unwatched
 def value_of(trace: Trace, word: str, given: object, *, is_lost: bool = False) -> Node:
     """Return the node of a value that a word gets; `is_lost` where it is all that a forgotten `return` left."""
     if is_lost and given is None:

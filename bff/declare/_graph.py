@@ -30,7 +30,26 @@ class Node:
     @property
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
-        return tuple(nodes_in(getattr(self, field.name) for field in fields(self)))
+        found: list[Node] = []
+        for name, is_one in _PARTS[type(self)]:
+            part = getattr(self, name)
+            if is_one:
+                found.append(part)
+            else:
+                found.extend(part)
+        return tuple(found)
+
+
+class _Parts(dict[type[Node], tuple[tuple[str, bool], ...]]):
+    """The fields that hold other nodes, by kind of node, and whether each holds just one."""
+
+    def __missing__(self, kind: type[Node]) -> tuple[tuple[str, bool], ...]:
+        held = [part for part in fields(kind) if part.type in (Node, tuple[Node, ...])]
+        found = self[kind] = tuple((part.name, part.type is Node) for part in held)
+        return found
+
+
+_PARTS = _Parts()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -15,7 +15,7 @@ from bff.declare._generics import Type, arguments_of, class_of, hints_of, origin
 
 def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
-    cls = class_of(tp)
+    cls = tp if isinstance(tp, type) else class_of(tp)
     return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
 
 
@@ -54,7 +54,10 @@ def fields(tp: Type) -> Mapping[str, Type]:
     """Return the fields of a model and their types, in their order; those of a generic one are filled in."""
     cls = class_of(tp)
     if cls is not None and issubclass(cls, BaseModel):
-        return {name: annotation_of(cls, info) for name, info in infos_of(cls).items()}
+        infos = infos_of(cls)
+        if cls.__pydantic_generic_metadata__["origin"] is None:
+            return {name: info.annotation for name, info in infos.items()}
+        return {name: annotation_of(cls, info) for name, info in infos.items()}
     hints = hints_of(tp)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)} if cls is not None else {}
 

@@ -19,6 +19,7 @@ from bff.declare._symbol import Symbol, lift, trace_now
 from bff.declare._template import Parameter, Template
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import fits, spell
+from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 from bff.policy import Bulkhead, CircuitBreaker, Coalescing, FaultInjection, Hedging, RateLimit, Retry, Timeout
 
@@ -191,6 +192,7 @@ class Operation(Generic[P, R]):
         bound.apply_defaults()
         return tuple(bound.arguments[parameter.name] for parameter in self.parameters)
 
+    @unwatched
     def _write(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> graph.Call:
         if self.problems:
             raise DeclarationError(self.problems)

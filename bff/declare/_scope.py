@@ -1,20 +1,25 @@
 """The request that a call is made for: what it may cost, what it brings along, and what came of its calls."""
 
+import asyncio
 import hashlib
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, cast
 
 from bff.ambassador._freshness import Freshness
 from bff.declare._operation import Operation
 from bff.errors import ContractViolation
 
+# `list[Freshness]` makes a list too, and takes ten times as long; there is a scope for every request.
+_empty: Final = cast("Callable[[], list[Any]]", list)
+_nothing: Final = cast("Callable[[], dict[Any, Any]]", dict)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)  # not frozen, as there is one for every call: that would make it three times as dear
 class CallRecord:
     """One call that was made: when it began (seconds after the request), how long it took, how often it was tried."""
 
@@ -47,7 +52,7 @@ class Writes:
 
     base: str = ""
     sent: int = 0
-    _seen: dict[str, int] = field(default_factory=dict[str, int])
+    _seen: dict[str, int] = field(default_factory=_nothing)
 
     def key(self, name: str) -> str:
         """Return the key of the next write of an operation, as draft-ietf-httpapi-idempotency-key-header has it."""
@@ -68,7 +73,7 @@ class RequestScope:
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
     `async def` endpoint made in vain. `writes` are what was sent to change something, `committed` the operations of
     those that were answered with success. `caller` is what the profile's `identify` returned. Where it `is_retry`,
-    whoever asks does so again, and calls for it are not.
+    whoever asks does so again, and calls for it are not. `loop` is the running one.
     """
 
     started: float
@@ -77,14 +82,15 @@ class RequestScope:
     request_id: str
     headers: Mapping[str, str] = field(repr=False)
     forwarded: Mapping[str, str] = field(repr=False)
-    freshness: list[Freshness] = field(default_factory=list[Freshness])
-    calls: list[CallRecord] = field(default_factory=list[CallRecord])
+    freshness: list[Freshness] = field(default_factory=_empty)
+    calls: list[CallRecord] = field(default_factory=_empty)
     failed: FailedCall | None = None
-    broken: dict[int, ContractViolation] = field(default_factory=dict[int, ContractViolation])
+    broken: dict[int, ContractViolation] = field(default_factory=_nothing)
     writes: Writes = field(default_factory=Writes)
-    committed: list[Operation[..., Any]] = field(default_factory=list[Operation[..., Any]])
+    committed: list[Operation[..., Any]] = field(default_factory=_empty)
     caller: Any = None
     is_retry: bool = False
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False)
     _now: datetime | None = None
 
     @property

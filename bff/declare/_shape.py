@@ -13,6 +13,7 @@ from bff.declare._narrowing import narrowed
 from bff.declare._symbol import Symbol, lift, node_of
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
+from bff.declare._unwatched import unwatched
 
 
 class _ShapeMeta(ModelMetaclass):
@@ -88,8 +89,9 @@ def _matching(
     for source in sources:
         _check_source(trace, shape, source)
     found: dict[str, Any] = {}
+    known = [(source, _fields_of(source)) for source in sources]
     for name in (name for name in infos_of(shape) if name not in values):
-        owners = [source for source in sources if name in _fields_of(source)]
+        owners = [source for source, fields_of_source in known if name in fields_of_source]
         if len(owners) > 1:
             mend = f"say which: `{name}=...`"
             raise trace.fail(f"two sources of `{shape.__name__}` have a field `{name}`", mend)
@@ -105,12 +107,14 @@ def _check_source(trace: Trace, shape: type[BaseModel], source: object) -> None:
         raise trace.fail(what, "name the field it is for: `field=value`; for a list use each(items, fn)")
 
 
+@unwatched
 def _fields_of(source: object) -> frozenset[str]:
     types = members(without_none(node_of(source).type)) if type(source) is Symbol else (type(source),)
     known = [frozenset(fields(tp)) if is_model(tp) else frozenset[str]() for tp in types]
     return frozenset[str].intersection(*known) if known else frozenset()
 
 
+@unwatched
 def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> graph.Build:
     known = fields(shape)
     unknown = [name for name in values if name not in known]
@@ -124,13 +128,12 @@ def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> g
         raise trace.fail(what, f"name it: `{missing[0]}=...`, or give it a default")
     ordered = {name: lift(values[name]) for name in known if name in values}
     for name, node in ordered.items():
-        _check_field(trace, shape, name, node)
+        _check_field(trace, shape, name, node, known[name])
         ordered[name] = narrowed(trace, node, known[name])
     return trace.add(graph.Build, shape, shape=shape, names=tuple(ordered), values=tuple(ordered.values()))
 
 
-def _check_field(trace: Trace, shape: type[BaseModel], name: str, node: graph.Node) -> None:
-    wanted: Type = fields(shape)[name]
+def _check_field(trace: Trace, shape: type[BaseModel], name: str, node: graph.Node, wanted: Type) -> None:
     if fits(node.type, wanted):
         return
     what = f"`{shape.__name__}.{name}` is `{spell(wanted)}`, and gets `{spell(node.type)}`"

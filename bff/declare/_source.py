@@ -5,8 +5,8 @@ import builtins
 import inspect
 import linecache
 import textwrap
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import TypeAlias, cast
 
@@ -14,6 +14,7 @@ from bff.declare._watch import Ran
 from bff.errors import Problem
 
 _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Definitions: TypeAlias = dict[tuple[int, str], list[_Definition]]
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _INSTEAD = "lift a plain function with @derived, or make the endpoint `async def`"
@@ -88,8 +89,17 @@ def _does_nothing(called: object, is_read: bool) -> bool:
 
 def definitions(code: CodeType) -> list[_Definition]:
     """Return the text of a function; of several lambdas on one line all, as they cannot be told apart."""
-    wanted = (code.co_firstlineno, code.co_name)
-    return [node for node in _functions_in(code.co_filename) if _mark(node) == wanted]
+    lines = linecache.getlines(code.co_filename)
+    known = _read.get(code.co_filename)
+    if known is None or known[0] is not lines:
+        # The lines are another list once a file is read again.
+        known = _read[code.co_filename] = lines, _functions_in("".join(lines))
+    return known[1].get((code.co_firstlineno, code.co_name), [])
+
+
+def forget_sources() -> None:
+    """Let go of what was read: it takes far more memory than the text, and a trace that comes later reads again."""
+    _read.clear()
 
 
 def has_statements(function: object) -> bool:
@@ -108,17 +118,17 @@ def _is_empty(statement: ast.stmt) -> bool:
             return False
 
 
-def _functions_in(file: str) -> list[_Definition]:
-    return _functions_of("".join(linecache.getlines(file)))
+_read: dict[str, tuple[Sequence[str], _Definitions]] = {}
 
 
-@lru_cache(maxsize=64)
-def _functions_of(text: str) -> list[_Definition]:
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return []
-    return [node for node in ast.walk(tree) if isinstance(node, _SCOPES)]
+def _functions_in(text: str) -> _Definitions:
+    """Return the functions of a file by their marks."""
+    found: _Definitions = {}
+    with suppress(SyntaxError):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, _SCOPES):
+                found.setdefault(_mark(node), []).append(node)
+    return found
 
 
 def _mark(node: _Definition) -> tuple[int, str]:

@@ -2,20 +2,24 @@
 
 import inspect
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from operator import length_hint
+from operator import is_, length_hint
 from types import FunctionType, MethodType
 from typing import Any, TypeAlias, cast
 
+from bff._unset import UNSET
 from bff.declare._functions import closed_over
 from bff.declare._symbol import Symbol
+from bff.declare._unwatched import unwatched
 
 State: TypeAlias = Mapping[tuple[int, str], tuple[object, ...]]
 _CHANGEABLE = (list, set, deque)
 
 
+@unwatched
 def state_around(function: object) -> State:
     """Return the state of what a function closes over, through the functions among it, and of the objects there."""
     return {
@@ -25,15 +29,39 @@ def state_around(function: object) -> State:
     }
 
 
-def state_of_class(cls: type) -> State:
+@dataclass(frozen=True, slots=True)
+class ClassState:
+    """What the attributes of a class are, and the prints of those among them that can change."""
+
+    values: Mapping[str, object]
+    prints: Mapping[str, tuple[object, ...]]
+
+    def changed(self, after: "ClassState") -> Iterator[str]:
+        """Yield the names of what is another value later, or has other contents."""
+        # A class may have a thousand endpoints, and each is compared: nothing is looked at one by one without need.
+        before, now = self.values, after.values
+        is_same = before.keys() == now.keys() and all(map(is_, before.values(), now.values()))
+        if not is_same or self.prints != after.prints:
+            for name, value in now.items():
+                is_kept = before.get(name, UNSET) is value and self.prints.get(name) == after.prints.get(name)
+                if not is_kept and not name.startswith("__"):
+                    yield name
+
+
+@unwatched
+def state_of_class(cls: type) -> Sequence[ClassState]:
     """Return the state of the attributes of a class and of those that it inherits from classes of the user's."""
-    return {
-        (number, name): _print_of(value)
-        for number, base in enumerate(cls.__mro__)
-        if not base.__module__.startswith("bff.") and base is not object
-        for name, value in vars(base).items()
-        if not name.startswith("__")
-    }
+    return [
+        _state_of(vars(base)) for base in cls.__mro__ if not base.__module__.startswith("bff.") and base is not object
+    ]
+
+
+def _state_of(attributes: Mapping[str, object]) -> ClassState:
+    own = {**attributes}
+    own.pop("__annotations__", None)
+    changing = {kind for kind in set(map(type, own.values())) if _is_changeable(kind)}
+    found = own.items() if changing else ()
+    return ClassState(own, {name: _print_of(value) for name, value in found if type(value) in changing})
 
 
 def changed(before: State, after: State) -> Iterator[str]:
@@ -73,6 +101,11 @@ def _attributes(value: object) -> Mapping[str, Any]:
     if cls is Symbol or cls.__module__ == "builtins" or issubclass(cls, type):
         return {}
     return {f"{cls.__name__}.{name}": part for name, part in getattr(value, "__dict__", {}).items()}
+
+
+def _is_changeable(cls: type) -> bool:
+    """Say whether a value can be another one while it stays the same object, as far as `_print_of` sees."""
+    return cls is count or hasattr(cls, "__length_hint__") or issubclass(cls, (dict, *_CHANGEABLE))
 
 
 def _print_of(value: object) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, ge
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
-from bff.declare._fitting import suggest
+from bff.declare._fitting import DERIVED, instead_of_field, suggest
 from bff.declare._generics import class_of, walk
 from bff.declare._graph import Node
 from bff.declare._models import computed_fields, required_keys
@@ -30,11 +30,11 @@ from bff.declare._types import (
     union,
     without_none,
 )
+from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 
 _Binary: TypeAlias = Callable[["Symbol", object], Any]
 
-DERIVED = "lift a plain function with @derived: it runs per request on real values"
 _BRANCH = f"{DERIVED}; where the page itself has to branch, make the endpoint `async def`"
 _UNKNOWN = "a symbolic value is not known before a request runs:"
 
@@ -61,10 +61,10 @@ class Symbol:
     def __getattr__(self, name: str) -> "Symbol":
         if name.startswith("__"):
             raise AttributeError(name)
-        return Symbol(_attribute(node_of(self), name))
+        return Symbol(_attribute(self, name))
 
     def __getitem__(self, key: object) -> "Symbol":
-        return Symbol(_item(node_of(self), key))
+        return Symbol(_item(self, key))
 
 
 def node_of(symbol: Symbol) -> Node:
@@ -93,6 +93,7 @@ def trace_now() -> Trace:
     return trace
 
 
+@unwatched
 def lift(value: object) -> Node:
     """Return the node for anything an endpoint may hold: a symbol, a list with symbols in it, a real value."""
     trace = trace_now()
@@ -115,12 +116,14 @@ def _has_symbols(value: object) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_has_symbols, cast("Sequence[object]", value)))
 
 
-def _attribute(base: Node, name: str) -> Node:
-    trace = trace_now()
+@unwatched
+def _attribute(symbol: Symbol, name: str) -> Node:
+    base, trace = node_of(symbol), trace_now()
     parts = members(without_none(base.type))
     if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
-    _check_common(trace, parts, name)
+    if len(parts) > 1:
+        _check_common(trace, parts, name)
     types = [_field(trace, part, name) for part in parts]
     tp = nullable_if(is_nullable(base.type), union(types))
     return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)
@@ -140,7 +143,7 @@ def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
 def _field(trace: Trace, tp: Type, name: str) -> Type:
     if not is_model(tp):
         what = f"`{spell(tp)}` has no field `{name}`: only the fields of models can be read here"
-        raise trace.fail(what, _instead_of_field(tp, name))
+        raise trace.fail(what, instead_of_field(tp, name))
     known = fields(tp)
     if name in known:
         unread = next((part.__forward_arg__ for part in walk(known[name]) if isinstance(part, ForwardRef)), "")
@@ -157,16 +160,9 @@ def _field(trace: Trace, tp: Type, name: str) -> Type:
     raise trace.fail(f"`{spell(tp)}` has no field `{name}`", suggest(name, [*known]))
 
 
-def _instead_of_field(tp: Type, name: str) -> str:
-    if is_model(element(tp)):
-        return "read it of one item, `[0]`, or of every item: each(items, fn)"
-    if mapping_value(tp) is not None or typed_keys(tp) is not None:
-        return f'read it by its key: `["{name}"]`'
-    return DERIVED
-
-
-def _item(base: Node, key: object) -> Node:
-    trace = trace_now()
+@unwatched
+def _item(symbol: Symbol, key: object) -> Node:
+    base, trace = node_of(symbol), trace_now()
     tp = without_none(base.type)
     if type(key) is Symbol:
         what = f"`{spell(tp)}` cannot be indexed with a symbolic value"
@@ -217,6 +213,7 @@ def _slice(base: Node, key: "slice[object, object, object]") -> Node:
     return trace.add(graph.Slice, part, is_absent=base.is_absent, base=base, start=start, stop=stop, step=step)
 
 
+@unwatched
 def binary(operator: str, left: object, right: object) -> Symbol:
     """Return the symbol for `left operator right`; raises `DeclarationError` where the types do not allow it."""
     trace = trace_now()

@@ -1,6 +1,6 @@
 """The graph that a trace writes down: nodes in the order of their creation, equal ones once."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 from bff._frames import user_frame
 from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
+from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
@@ -60,9 +61,11 @@ class Trace:
     _block: int = 0
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
 
+    @unwatched
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
-        for operand in nodes_in(payload.values()):
+        operands = [*nodes_in(payload.values())]
+        for operand in operands:
             self.check(operand)
         pinned = self.pinned if issubclass(kind, (Call, When, Fallback, Each)) else frozenset[int]()
         key = (kind, pinned, *(_identity(value) for value in payload.values()))
@@ -71,7 +74,7 @@ class Trace:
             self.blocks_of[known.id] |= {self._block}
             return cast("N", known)
         number = len(self.nodes)
-        scope = _scope(kind, number, payload) | pinned
+        scope = _scope(kind, number, payload, operands) | pinned
         file, line = self._place()
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         self.nodes.append(node)
@@ -158,9 +161,9 @@ class Trace:
         return self.default_place or user_frame()
 
 
-def _scope(kind: type[Node], number: int, payload: Mapping[str, Any]) -> frozenset[int]:
+def _scope(kind: type[Node], number: int, payload: Mapping[str, Any], operands: Iterable[Node]) -> frozenset[int]:
     """Return the items that a node depends on: those of its operands, and less or more the one it is about."""
-    scope = frozenset[int]().union(*(operand.scope for operand in nodes_in(payload.values())))
+    scope = frozenset(item for operand in operands for item in operand.scope)
     if issubclass(kind, Item):
         return scope | {number}
     return scope - {payload["item"].id} if issubclass(kind, Each) else scope

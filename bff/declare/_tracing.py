@@ -5,6 +5,7 @@ import inspect
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pydantic import ValidationError
 
@@ -19,10 +20,11 @@ from bff.declare._profile import Profile
 from bff.declare._profile_settings import SETTINGS
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place, dropped_problems, source_problems
-from bff.declare._state import changed, hidden, state_of_class
+from bff.declare._state import hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
+from bff.declare._unwatched import unwatched
 from bff.declare._upstream import Upstream
 from bff.declare._watch import Watched, watching
 from bff.errors import DeclarationError, Problem
@@ -145,7 +147,8 @@ def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> 
         file, line = _last_place(endpoint, error)
         what, mend = _explained(error)
         raise DeclarationError(Problem(what, mend, written.where, file, line)) from error
-    names = [*changed(before, state_of_class(endpoint.profile)), *({*hidden(profile)} - held)]
+    states = zip(before, state_of_class(endpoint.profile), strict=True)
+    names = [*chain(*(state.changed(now) for state, now in states)), *({*hidden(profile)} - held)]
     if names:
         what = f"the endpoint changes `{endpoint.profile.__name__}.{names[0]}`: that is done once, at start-up"
         mend = "a profile holds nothing between requests: what is counted or kept belongs in an upstream"
@@ -200,6 +203,7 @@ def _last_place(endpoint: Endpoint, error: Exception) -> tuple[str, int]:
     return (file, frames[-1].lineno or line) if frames else (file, line)
 
 
+@unwatched
 def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
     """Return the node of an answer that fits what the endpoint declares."""
     if type(result) is dict:

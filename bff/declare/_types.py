@@ -9,7 +9,7 @@ from typing import Any, Literal, Never, TypeVar, Union, cast, get_args
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-from bff.declare._generics import Type, as_class, bases_of, class_of, origin_of, unwrap
+from bff.declare._generics import Type, as_class, bases_of, class_of, listed, mapped, origin_of, remembered, unwrap
 from bff.declare._models import fields, is_model, protocol_members, typed_keys
 
 __all__ = [
@@ -46,6 +46,7 @@ SETS = frozenset({set, frozenset, collections.abc.Set})
 MAPPINGS = frozenset({dict, collections.abc.Mapping, collections.abc.MutableMapping})
 
 
+@remembered
 def members(tp: Type) -> tuple[Type, ...]:
     """Return what a union is made of; anything else is a union of itself."""
     tp = unwrap(tp)
@@ -58,39 +59,38 @@ def union(parts: Iterable[Type]) -> Type:
     """Return the union of types, less those that add nothing: `Never`, and `list[Never]` beside `list[int]`."""
     flat = dict.fromkeys(inner for part in parts for inner in members(part))
     flat.pop(Never, None)
-    kept = [part for part in flat if not any(_is_covered(part, other) for other in flat)]
+    if len(flat) == 1:
+        return next(iter(flat))
+    kept = [part for part in flat if not _is_covered(part, flat)]
     return Union[tuple(kept)] if kept else Never  # noqa: UP007 - made of a tuple
 
 
-def _is_covered(part: Type, other: Type) -> bool:
-    """Say whether a container holds nothing that another kind of the same container does not."""
+def _is_covered(part: Type, others: Iterable[Type]) -> bool:
+    """Say whether a container holds nothing that one of the others, of the same kind, does not."""
     is_container = element(part) is not None or mapping_value(part) is not None
-    return is_container and part != other and _member_fits(part, other) and not _member_fits(other, part)
+    return is_container and any(
+        part != other and _member_fits(part, other) and not _member_fits(other, part) for other in others
+    )
 
 
+@remembered
 def is_nullable(tp: Type) -> bool:
     """Say whether `None` is one of the values."""
     return any(part in (type(None), Any, object) for part in members(tp))
 
 
+@remembered
 def without_none(tp: Type) -> Type:
     """Return the type less `None`."""
-    return union(part for part in members(tp) if part is not type(None))
+    parts = members(tp)
+    if len(parts) == 1:
+        return parts[0] if parts[0] is not type(None) else Never
+    return union(part for part in parts if part is not type(None))
 
 
 def nullable_if(condition: bool, tp: Type) -> Type:
     """Return `tp | None` where the condition holds, else `tp`."""
     return union((tp, None)) if condition else tp
-
-
-def listed(tp: Type) -> Type:
-    """Return the type of a list of such items."""
-    return list.__class_getitem__(tp)
-
-
-def mapped(key: Type, value: Type) -> Type:
-    """Return the type of a dict from such keys to such values."""
-    return dict.__class_getitem__((key, value))
 
 
 def spell(tp: Type, _inside: tuple[Type, ...] = ()) -> str:
@@ -117,11 +117,13 @@ def spell(tp: Type, _inside: tuple[Type, ...] = ()) -> str:
     return str(getattr(tp, "__name__", tp))
 
 
+@remembered
 def element(tp: Type) -> Type | None:
     """Return the type of the items of a sequence, or of any of a union of them; `None` where it is none."""
     return _of_every(tp, SEQUENCES, lambda args: union(arg for arg in args if arg is not Ellipsis))
 
 
+@remembered
 def mapping_value(tp: Type) -> Type | None:
     """Return the type of the values of a mapping, or of any of a union of them; `None` where it is none."""
     return _of_every(tp, MAPPINGS, lambda args: args[1])
@@ -202,6 +204,8 @@ def fits(source: Type, target: Type) -> bool:
     mappings by the same rules (they are read, never written). Nothing is parsed: `str` never becomes `Decimal`.
     A `bool` is no `int` here, and a `datetime` no `date`: on the wire they are not what was promised.
     """
+    if source is target:
+        return True
     wanted = members(target)
     return any(part in (Any, object) for part in wanted) or all(
         any(_member_fits(part, other) for other in wanted) for part in _alternatives(source)

@@ -218,19 +218,20 @@ def _setting_problems(cls: type[Upstream], base: type) -> Iterator[Problem]:
     for name, value in vars(base).items():
         if name.startswith("_") or isinstance(value, Operation):
             continue
-        where, place = f"{cls.__name__}.{name}", class_place(base, name)
-        if route_of(value):
-            yield Problem(
-                f"`{name}` is an endpoint, and stands in an upstream", "decorate it with @call...", where, *place
-            )
-        elif inspect.isfunction(value) and not has_statements(value) and "return" in value.__annotations__:
-            what = f"`{name}` is a stub without a decorator"
-            yield Problem(what, f'say what it calls: `@call.get("/...")` above `{name}`', where, *place)
-        meant = _meant(name, value)
-        if meant:
-            yield Problem(f"`{name}` is no setting", f"did you mean `{meant}`?", where, *place)
-        elif name in FIELDS and not is_fit(name, value):
-            yield Problem(misfit(name, value), MENDS[name], where, *place)
+        for what, mend in _attribute_problems(name, value):
+            yield Problem(what, mend, f"{cls.__name__}.{name}", *class_place(base, name))
+
+
+def _attribute_problems(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if route_of(value):
+        yield f"`{name}` is an endpoint, and stands in an upstream", "decorate it with @call..."
+    elif inspect.isfunction(value) and not has_statements(value) and "return" in value.__annotations__:
+        yield f"`{name}` is a stub without a decorator", f'say what it calls: `@call.get("/...")` above `{name}`'
+    meant = _meant(name, value)
+    if meant:
+        yield f"`{name}` is no setting", f"did you mean `{meant}`?"
+    elif name in FIELDS and not is_fit(name, value):
+        yield misfit(name, value), MENDS[name]
 
 
 _OTHER_WORDS = {"retries": "retry", "timeouts": "timeout", "url": "base_url", "circuit_breaker": "breaker"}

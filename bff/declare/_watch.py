@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, cast
 
-from bff._frames import is_of_the_project, is_users
+from bff._frames import PASSES_ON, is_of_the_project
 from bff.declare._once import called_builtin, called_function
 from bff.declare._symbol import Symbol
+
+_OF_C = frozenset({"c_call", "c_return", "c_exception"})
 
 
 @dataclass(slots=True)
@@ -45,11 +47,16 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
     seen = Watched()
 
     def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
+        # As `is_users`, without a call: nearly all that happens is what our own functions call.
+        is_own = not PASSES_ON[frame.f_globals.get("__name__", "")]
+        if not is_own and event in _OF_C:
+            return
         code, outer = frame.f_code, frame.f_back
-        is_own = is_users(frame)
         if event in ("call", "return") and is_own:
             own = dict(frame.f_locals)
-            ran = seen.functions.setdefault(code, Ran({**frame.f_globals, **own}))
+            ran = seen.functions.get(code)
+            if ran is None:
+                ran = seen.functions[code] = Ran({**frame.f_globals, **own})
             ran.symbolic |= {name for name, value in own.items() if _is_symbolic(value)}
             ran.symbolic |= {name for name in code.co_names if type(frame.f_globals.get(name)) is Symbol}
         if event == "return":

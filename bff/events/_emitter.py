@@ -47,7 +47,8 @@ class Emitter:
 
     def wants(self, *kinds: type[Event]) -> bool:
         """Say whether anyone subscribed to events of these classes."""
-        return any(self._takers_of(kind) for kind in kinds)
+        takers = self._takers
+        return any(takers[kind] if kind in takers else self._takers_of(kind) for kind in kinds)
 
     def emit(self, event: Event) -> None:
         """Hand `event` to everyone who wants its class."""

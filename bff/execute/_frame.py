@@ -42,8 +42,9 @@ class Frame:
     """
     The outcomes of the steps that are taken once for a request, or once for an item of a list.
 
-    `v` holds values and `f` failures, both by the index of a step; a frame that is inside another one sees its
-    outcomes through `outer`. `broken` holds optional values of the item that break a promise of their own, by node.
+    `v` holds values, `f` failures and `waiting` the gates that wait, all by the index of a step; a frame that is inside
+    another one sees its outcomes through `outer`. `broken` holds optional values of the item that break a promise of
+    their own, by node.
     """
 
     __slots__ = ("broken", "depth", "f", "index", "item", "outer", "state", "v", "waiting")
@@ -56,7 +57,7 @@ class Frame:
         self.v: list[Any] = [None] * size
         self.f: list[Failure | None] = [None] * size
         self.state = [NEW] * size
-        self.waiting: list[list[Gate]] = [[] for _ in range(size)]
+        self.waiting: dict[int, list[Gate]] = {}
         self.broken: dict[int, ContractViolation] = {}
 
     def at(self, depth: int) -> "Frame":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from bff.errors import UpstreamStatus
 from bff.execute._frame import Failure, Frame
@@ -18,6 +18,10 @@ class Group:
     values: tuple[Any, ...]
     frames: list[Frame]
     outcome: tuple[Any, Failure | None] | None = None
+
+
+Share: TypeAlias = tuple[Group, Any, Failure | None]
+"""What a group gets of an answer."""
 
 
 @dataclass(slots=True)
@@ -61,11 +65,14 @@ def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Gro
 
 
 def shared_out(
-    chunk: Sequence[Group], call: PlannedCall, answer: Sequence[Any] | None, failure: Failure | None
-) -> Iterator[tuple[Group, Any, Failure | None]]:
+    chunk: Sequence[Group],
+    call: PlannedCall,
+    batch: Batch,
+    answer: Sequence[Any] | None,
+    failure: Failure | None,
+) -> Iterator[Share]:
     """Yield what each group gets of the answer to a batch: its item, or that there is none."""
-    assert call.batch is not None
-    found = {call.batch.key(item): item for item in answer or ()}
+    found = {batch.key(item): item for item in answer or ()}
     for group in chunk:
         if failure is None and group.values[0] not in found:
             yield group, None, Failure(_missing(call), call)

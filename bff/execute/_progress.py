@@ -12,9 +12,6 @@ from bff.plan._plan import Plan
 from bff.plan._schedule import Needs
 from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
 
-_NOBODY: list[Gate] = []
-"""Who waits for what is settled; a gate that were kept would refer to its frame, which refers to it."""
-
 
 class Caller(Protocol):
     """Makes the calls that a request comes to, and does what cannot be done at once."""
@@ -40,7 +37,18 @@ class Progress:
     of a step, how often it is under way, loops that write among them.
     """
 
-    __slots__ = ("_arguments", "_caller", "_outer", "_plan", "busy", "has_failures", "is_over", "root")
+    __slots__ = (
+        "_arguments",
+        "_caller",
+        "_left",
+        "_outer",
+        "_plan",
+        "_unsettled",
+        "busy",
+        "has_failures",
+        "is_over",
+        "root",
+    )
 
     def __init__(self, plan: Plan, params: Mapping[str, Any], scope: RequestScope, caller: Caller) -> None:
         self._plan = plan
@@ -49,13 +57,16 @@ class Progress:
         slots: list[Any] = [UNSET] * plan.slots
         self._arguments = (root.v, root.f, params, scope, slots)
         self._outer: list[Frame] = []
+        self._left = [*plan.flow.waits]
+        self._unsettled = plan.flow.size
         self.busy = [0] * len(plan.steps)
         self.is_over = False
         self.has_failures = False
 
     def begin(self) -> None:
         """Begin everything that the answer needs."""
-        self._await(self._plan.needs.settled, self.root, self.finish)
+        for number in self._plan.flow.first:
+            self._ready(self._plan.steps[number], self.root)
 
     def await_writes(self) -> None:
         """Have done with the request once every write is over."""
@@ -70,15 +81,28 @@ class Progress:
         if self.is_over:
             return
         index = step.index
-        frame.v[index], frame.f[index], frame.state[index] = value, failure, SETTLED
+        frame.v[index], frame.state[index] = value, SETTLED
         if failure is not None:
-            self.has_failures = True
+            frame.f[index], self.has_failures = failure, True
             if step.is_required:
                 self.finish(failure)
                 return
-        waiting, frame.waiting[index] = frame.waiting[index], _NOBODY
-        for gate in waiting:
+        if step.is_at_once:
+            self._follow(step)
+        # A gate that were kept would refer to its frame, which refers to it.
+        for gate in frame.waiting.pop(index, ()):
             gate.release()
+
+    def _follow(self, step: PlannedStep) -> None:
+        """Go on with what needed a step that every request takes; once all of them are settled there is an answer."""
+        left = self._left
+        for number in step.followers:
+            left[number] -= 1
+            if not left[number]:
+                self._ready(self._plan.steps[number], self.root)
+        self._unsettled -= 1
+        if not self._unsettled:
+            self.finish()
 
     def finish(self, error: Failure | Exception | None = None) -> None:
         """End the request: what is still under way does not matter any more."""
@@ -110,8 +134,8 @@ class Progress:
             if state == SETTLED:
                 continue
             gate.left += 1
-            at.waiting[index].append(gate)
-            if state == NEW:
+            at.waiting.setdefault(index, []).append(gate)
+            if state == NEW and not step.is_at_once:
                 at.state[index] = BEGUN
                 if step.needs.settled:
                     self._await(step.needs.settled, at, partial(self._ready, step, at))
@@ -143,6 +167,8 @@ class Progress:
 
     def _failure(self, needs: Needs, frame: Frame) -> Failure | None:
         """Return the first failure among the steps that have to have succeeded."""
+        if not self.has_failures:
+            return None
         for number in needs.in_order:
             step = self._plan.steps[number]
             failure = frame.at(step.depth).f[step.index]

@@ -1,111 +1,88 @@
 """Run a plan for one request: every step begins the moment its inputs exist, and none outlives the answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 
-from bff.declare._exchange import Binding, exchange
-from bff.declare._operation import Operation
+from bff.declare._exchange import exchange
 from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, Overloaded, RejectedError, UpstreamError
+from bff.execute._crew import Crew
 from bff.execute._frame import Failure, Frame
-from bff.execute._joins import Group, Joins, chunks, shared_out
+from bff.execute._joins import Group, Joins, Share, chunks, shared_out
 from bff.execute._missing import missing_of
+from bff.execute._outcome import Bindings, Outcome, RequestFailed, soft_deadline
 from bff.execute._progress import Progress
+from bff.execute._straight import run_straight
 from bff.plan._plan import Plan
 from bff.plan._steps import PlannedCall
 
-RESERVE_SHARE = 0.1
-RESERVE_LEAST = 0.02
+__all__ = ["Bindings", "Outcome", "RequestFailed", "run"]
 
-Bindings: TypeAlias = Mapping[Operation[..., Any], Binding]
-_Deliver: TypeAlias = Callable[[Any, Failure | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a plan: the answer as data ready to be encoded, and `(path, cause)` for every default in it."""
-
-    value: Any
-    missing: tuple[tuple[str, str], ...]
+_Target: TypeAlias = Frame | Sequence[Group]
+_Job: TypeAlias = tuple[PlannedCall, tuple[Any, ...], _Target]
+"""A call that is ready to be made, with its arguments, and for whom: the frame that asks, or the items in groups."""
 
 
-class RequestFailed(Exception):
-    """
-    Something that the answer cannot do without failed.
-
-    `operation` is the one at fault, `None` where the answer breaks a promise of its own or time ran out; `is_own`
-    says that its inputs were this endpoint's own parameters alone, `is_credentialed` that it carried the client's
-    credential.
-    """
-
-    def __init__(
-        self,
-        error: UpstreamError | RejectedError,
-        operation: Operation[..., Any] | None = None,
-        *,
-        is_own: bool = False,
-        is_credentialed: bool = False,
-    ) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.operation = operation
-        self.is_own = is_own
-        self.is_credentialed = is_credentialed
-
-
-async def run(
+def run(
     plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, *, max_calls: int
-) -> Outcome:
+) -> Coroutine[Any, Any, Outcome]:
     """
-    Answer one request.
+    Return what answers one request when it is awaited.
 
     `bindings` are one for each operation of the plan; what lies past `max_calls` fails. Raises `RequestFailed`; when it
     fails or is cancelled, it cancels and awaits every call that is still under way, unless it has begun to write: then
     a cancellation waits until the sequence of writes is over.
     """
-    return await _Run(plan, bindings, params, scope, max_calls).outcome()
+    straight = plan.straight
+    if straight is not None and len(straight.calls) <= max_calls:
+        return run_straight(plan, straight, bindings, params, scope)
+    return _Run(plan, bindings, params, scope, max_calls).outcome()
 
 
-class _Run:
-    """The calls of one request: which tasks are under way, which of them stand in for others."""
+class _Run(Crew):
+    """
+    The calls of one request, and which of them are ready to be made.
+
+    Who has made a call goes on with one that has become ready by that; a task is started for each of the others alone.
+    The request's own task makes calls, too, where nothing is written: what cancels it may cancel them.
+    """
 
     __slots__ = (
         "_bindings",
-        "_done",
         "_joins",
         "_max_calls",
         "_plan",
         "_progress",
+        "_ready",
         "_scope",
         "_soft_deadline",
         "_started",
-        "_tasks",
     )
 
     def __init__(
         self, plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, max_calls: int
     ) -> None:
+        super().__init__()
         self._plan = plan
         self._bindings = bindings
         self._scope = scope
         self._max_calls = max_calls
         self._progress = Progress(plan, params, scope, self)
-        self._joins = Joins()
+        self._joins = Joins() if plan.has_joins else None
         self._started = 0
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        reserve = max(RESERVE_LEAST, RESERVE_SHARE * (scope.deadline - scope.started))
-        self._soft_deadline = scope.deadline - reserve
+        self._ready: list[_Job] = []
+        self._soft_deadline = soft_deadline(scope)
 
     async def outcome(self) -> Outcome:
         plan, progress = self._plan, self._progress
         try:
-            if plan.steps:
+            if plan.flow.size:
                 await self._steps()
             value = progress.answer()
+            if not (progress.has_failures or plan.can_break):
+                return Outcome(value, ())
             broken, has_failures = self._scope.broken, progress.has_failures
             return Outcome(value, missing_of(plan, value, progress.root, broken, has_failures=has_failures))
         except ContractViolation as error:
@@ -114,40 +91,38 @@ class _Run:
             progress.close()
 
     async def _steps(self) -> None:
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        progress = self._progress
         try:
-            self._progress.begin()
-            self._send_batches()
-            try:
-                await self._done
-            except asyncio.CancelledError:
-                await self._end_of_writes()
-                raise
+            progress.begin()
+            job = self._next()
+            if job is not None and self._plan.is_read:
+                await self.work(self._make(job))
+            elif job is not None:
+                self.start(self._make(job))
+            if not progress.is_over:
+                try:
+                    await self.rest()
+                except asyncio.CancelledError:
+                    await self._end_of_writes()
+                    raise
         finally:
-            self._progress.is_over = True
-            if self._tasks:
-                await _abandon([*self._tasks.values()])
-            if self._done.done() and not self._done.cancelled():
-                # Nobody else asks for it where the request was cancelled in the same moment.
-                self._done.exception()
+            progress.is_over = True
+            await self.dismiss()
+        self.check()
 
     async def _end_of_writes(self) -> None:
         """Let a sequence of writes that has begun come to its end, whoever asks to stop: it has a deadline."""
-        while not self._progress.is_over and self._scope.has_written:
-            self._done = asyncio.get_running_loop().create_future()
-            self._progress.await_writes()
-            # Asked again to stop, or failed: there is nobody left to be told.
-            with suppress(asyncio.CancelledError, Exception):
-                await self._done
+        progress = self._progress
+        while not progress.is_over and self._scope.has_written:
+            progress.await_writes()
+            if not progress.is_over:
+                # Asked again to stop: there is nobody left to be told.
+                with suppress(asyncio.CancelledError):
+                    await self.rest()
 
     def over(self, error: Failure | Exception | None, /) -> None:
         """See `Caller`."""
-        if self._done.done():
-            return  # cancelled, and nobody asks any more
-        if error is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(self._failed(error) if isinstance(error, Failure) else error)
+        self.end(RequestFailed.of(error, self._bindings, self._scope) if isinstance(error, Failure) else error)
 
     def later(self, action: Callable[[], None], /) -> None:
         """See `Caller`."""
@@ -155,89 +130,101 @@ class _Run:
         def act() -> None:
             if not self._progress.is_over:
                 action()
-                self._send_batches()
+                job = self._next()
+                if job is not None:
+                    self.start(self._make(job))
 
         asyncio.get_running_loop().call_soon(act)
 
     def call(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...], /) -> None:
         """See `Caller`."""
-        if not call.is_joined:
-            self._start(call, call.operation, values, partial(self._progress.settle, call, frame))
+        if self._joins is None or not call.is_joined:
+            self._prepare(call, values, frame)
             return
         group, is_new = self._joins.group(call, frame, values)
         if group.outcome is not None:
             self._progress.settle(call, frame, *group.outcome)
         elif is_new and call.batch is None:
-            self._start(call, call.operation, values, partial(self._deliver, call, group))
+            self._prepare(call, values, [group])
         elif is_new:
             self._progress.busy[call.number] += 1
             self._joins.queue(call, group)
 
-    def _failed(self, failure: Failure) -> RequestFailed:
-        call = failure.call
-        if call is None:
-            return RequestFailed(failure.error)
-        is_credentialed = self._bindings[call.operation].carries_credential(self._scope)
-        return RequestFailed(failure.error, call.operation, is_own=call.is_own, is_credentialed=is_credentialed)
-
-    def _start(
-        self, call: PlannedCall, operation: Operation[..., Any], values: tuple[Any, ...], deliver: _Deliver
-    ) -> None:
+    def _prepare(self, call: PlannedCall, values: tuple[Any, ...], target: _Target) -> None:
+        """Have a call made; among those that become ready together, what begins the longest row stands first."""
         self._started += 1
         if self._started > self._max_calls:
-            what = f"this request may make {self._max_calls} calls"
-            upstream = self._bindings[operation].upstream
-            error = Overloaded(what, upstream=upstream, operation=operation.name, cause="fan-out")
-            deliver(None, Failure(error, call))
+            self._deliver(call, target, None, self._one_too_many(call))
             return
         self._progress.busy[call.number] += 1
-        made = self._make(self._started, call, self._bindings[operation], values, deliver)
-        self._tasks[self._started] = asyncio.create_task(made)
+        ready = self._ready
+        if ready and call.rank > ready[0][0].rank:
+            ready.insert(0, (call, values, target))
+        else:
+            ready.append((call, values, target))
 
-    async def _make(
-        self, number: int, call: PlannedCall, binding: Binding, values: tuple[Any, ...], deliver: _Deliver
-    ) -> None:
-        """Make one call and hand on what came of it; what the answer can do without has to come before the reserve."""
-        deadline = self._soft_deadline if call.is_optional else self._scope.deadline
-        decoder = call.decoder if call.batch is None else call.batch.decoder
-        value, failure = None, None
-        try:
-            value = await exchange(binding, values, decoder.decode, scope=self._scope, deadline=deadline)
-        except (UpstreamError, RejectedError) as error:
-            failure = Failure(error, call)
-        except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
-            self._progress.finish(error)
-        self._progress.busy[call.number] -= 1
-        del self._tasks[number]
-        deliver(value, failure)
-        if self._joins.queued:
-            self._send_batches()
+    def _one_too_many(self, call: PlannedCall) -> Failure:
+        operation = (call.batch or call).operation
+        what = f"this request may make {self._max_calls} calls"
+        upstream = self._bindings[operation].upstream
+        return Failure(Overloaded(what, upstream=upstream, operation=operation.name, cause="fan-out"), call)
 
-    def _deliver(self, call: PlannedCall, group: Group, value: Any, failure: Failure | None) -> None:
-        group.outcome = (value, failure)
-        for frame in group.frames:
-            self._progress.settle(call, frame, value, failure)
+    def _next(self) -> _Job | None:
+        """Return a call to go on with, and start tasks for others that are ready."""
+        if self._joins is not None and self._joins.queued:
+            self._send_batches(self._joins.queued)
+        ready = self._ready
+        if self._progress.is_over or not ready:
+            return None
+        if len(ready) == 1:
+            return ready.pop()
+        job, *others = ready
+        ready.clear()
+        for other in others:
+            self.start(self._make(other))
+        return job
 
-    def _send_batches(self) -> None:
+    async def _make(self, job: _Job | None) -> None:
+        """Make a call, hand on what came of it, and go on with what has become ready by that."""
+        while job is not None:
+            call, values, target = job
+            # What the answer can do without has to come before the reserve.
+            deadline = self._soft_deadline if call.is_optional else self._scope.deadline
+            sent = call.batch or call
+            binding, decode = self._bindings[sent.operation], sent.decoder.decode
+            value, failure = None, None
+            try:
+                value = await exchange(binding, values, decode, scope=self._scope, deadline=deadline)
+            except (UpstreamError, RejectedError) as error:
+                failure = Failure(error, call)
+            except Exception as error:  # noqa: BLE001 - handed to the request, which raises it
+                self._progress.finish(error)
+            self._progress.busy[call.number] -= 1
+            self._deliver(call, target, value, failure)
+            job = self._next()
+
+    def _deliver(self, call: PlannedCall, target: _Target, value: Any, failure: Failure | None) -> None:
+        if isinstance(target, Frame):
+            self._progress.settle(call, target, value, failure)
+            return
+        if call.batch is None:
+            shares: Iterable[Share] = [(group, value, failure) for group in target]
+        else:
+            self._progress.busy[call.number] -= len(target)
+            shares = shared_out(target, call, call.batch, value, failure)
+        for group, item, missing in shares:
+            group.outcome = (item, missing)
+            for frame in group.frames:
+                self._progress.settle(call, frame, item, missing)
+
+    def _send_batches(self, queued: dict[PlannedCall, list[Group]]) -> None:
         """Send what is queued for a batch, as soon as nothing is under way that could still ask for more of it."""
-        queued, progress = self._joins.queued, self._progress
+        progress = self._progress
         while not progress.is_over:
-            ready = [call for call in queued if not any(progress.busy[number] for number in call.influences)]
-            if not ready:
+            complete = [call for call in queued if not any(progress.busy[number] for number in call.influences)]
+            if not complete:
                 return
-            for call in ready:
+            for call in complete:
                 assert call.batch is not None
                 for chunk, values in chunks(queued.pop(call), call.batch):
-                    self._start(call, call.batch.operation, values, partial(self._share_out, call, chunk))
-
-    def _share_out(self, call: PlannedCall, chunk: Sequence[Group], value: Any, failure: Failure | None) -> None:
-        self._progress.busy[call.number] -= len(chunk)
-        for group, item, missing in shared_out(chunk, call, value, failure):
-            self._deliver(call, group, item, missing)
-
-
-async def _abandon(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel what is under way, and wait until it has given back what it held."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+                    self._prepare(call, values, chunk)

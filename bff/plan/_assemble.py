@@ -7,15 +7,18 @@ from typing import Any
 from bff.declare import _graph as graph
 from bff.declare._batch import batch_for
 from bff.declare._graph import Node
-from bff.plan._codecs import build_decoder
 from bff.plan._demand import WHOLE, Demand
+from bff.plan._flow import Flow
 from bff.plan._schedule import Schedule, Step
+from bff.plan._sharing import decoder_of
 from bff.plan._steps import Alternatives, Batch, Decision, Loop, PlannedCall, PlannedStep
 
 _Functions = Mapping[str, Callable[..., Any]]
 
 
-def planned_steps(scheduled: Schedule, needed: Mapping[int, Demand], functions: _Functions) -> tuple[PlannedStep, ...]:
+def planned_steps(
+    scheduled: Schedule, flow: Flow, needed: Mapping[int, Demand], functions: _Functions
+) -> tuple[PlannedStep, ...]:
     """Return the steps of a plan; `functions` are those that were written for it, by name."""
     required, strict, at_once = scheduled.required, scheduled.strict, scheduled.at_once
 
@@ -27,6 +30,9 @@ def planned_steps(scheduled: Schedule, needed: Mapping[int, Demand], functions: 
             "needs": step.needs,
             "is_required": step.number in required,
             "within": () if step.number in at_once else scheduled.containers(step.number),
+            "is_at_once": step.number in at_once,
+            "followers": flow.followers[step.number],
+            "rank": flow.ranks[step.number],
         }
         match step.node:
             case graph.Call():
@@ -64,7 +70,7 @@ def _call(
     return PlannedCall(
         **common,
         operation=call.operation,
-        decoder=build_decoder(call.type, needed[call.id]),
+        decoder=decoder_of(call.operation, needed[call.id]),
         inputs=functions[f"inputs_{step.number}"],
         is_own=not any(map(_is_learnt, call.arguments)),
         is_joined=is_joined,
@@ -86,7 +92,7 @@ def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
         rest=found.rest,
         key=attrgetter(found.key),
         max_size=found.operation.options.max_size,
-        decoder=build_decoder(found.operation.returns, Demand(items=item)),
+        decoder=decoder_of(found.operation, Demand(items=item)),
     )
 
 

@@ -1,6 +1,6 @@
 """Work out backwards, from the answer, which parts of every value are needed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import TypeVar, Union, get_args
@@ -46,6 +46,14 @@ class Demand:
         if other.items is not None:
             self.items = self.items or Demand()
             self.items.merge(other.items)
+
+    @property
+    def key(self) -> Hashable:
+        """What is equal for equal demands."""
+        if self.is_whole and not self.is_written:
+            return True
+        fields = frozenset((name, part.key) for name, part in self.fields.items())
+        return self.is_written, fields, self.items and self.items.key
 
     def of_items(self) -> "Demand":
         """What is needed of every item, where this is the demand on a sequence."""

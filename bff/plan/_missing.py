@@ -77,10 +77,11 @@ class _Places:
         self._scheduled = scheduled
         self._style = style
         self._seen: set[tuple[int, Place]] = set()
+        self._is_doubtful: dict[int, bool] = {}
 
     def of(self, node: Node, place: Place) -> Iterator[tuple[graph.Optional, Place]]:
         """Yield every `optional` that a part of the answer is made from, with the place of that part."""
-        if (node.id, place) in self._seen:
+        if not self._has_optional(node) or (node.id, place) in self._seen:
             return
         self._seen.add((node.id, place))
         match node:
@@ -101,6 +102,12 @@ class _Places:
             case _:
                 # What the answer is worked out from has no places in it: all of it is this one.
                 yield from self._all(node.operands, replace(place, is_part=False))
+
+    def _has_optional(self, node: Node) -> bool:
+        """Say whether anything that a value is made from may be missing: most of an answer may not."""
+        if node.id not in self._is_doubtful:
+            self._is_doubtful[node.id] = isinstance(node, graph.Optional) or any(map(self._has_optional, node.operands))
+        return self._is_doubtful[node.id]
 
     def _all(self, nodes: Sequence[Node], place: Place) -> Iterator[tuple[graph.Optional, Place]]:
         for node in nodes:

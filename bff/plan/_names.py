@@ -6,8 +6,13 @@ import re
 from bff.plan import _runtime
 from bff.plan._layout import quoted
 
-_OWN_NAME = re.compile(r"[vfpxmq]|[ndievfq]\d+|(inputs|decide|try)_\d+(_\d+)?|items_\d+|answer|None|True|False")
+_OWN_NAME = re.compile(
+    r"[vfpxmqr]|[ndievfq]\d+|(inputs|decide|try)_\d+(_\d+)?|items_\d+|calls(_\d+)?|answer|None|True|False"
+)
 """Names that the generated code gives by itself: no object of the user's may take one."""
+
+_OWN_STEM = re.compile(r"(inputs|decide|try|items|calls)(_\d+)*")
+"""Names that would become such a one with a number behind."""
 
 
 class Names:
@@ -19,6 +24,8 @@ class Names:
     def hold(self, value: object, hint: str) -> str:
         """Return a name by which the code can use an object."""
         stem = re.sub(r"\W", "_", hint)
+        if _OWN_STEM.fullmatch(stem):
+            stem += "_"
         name, number = stem, 2
         while _OWN_NAME.fullmatch(name) or self.known.get(name, value) is not value:
             name, number = f"{stem}_{number}", number + 1

@@ -15,11 +15,13 @@ from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
 from bff.plan._demand import demand
 from bff.plan._encoding import Encoder, encoder_of
+from bff.plan._flow import Flow, flow_of
 from bff.plan._missing import OptionalPart, optional_parts
 from bff.plan._order import Writes
 from bff.plan._schedule import Needs, Schedule, Step, schedule
 from bff.plan._shapes import shape_facts
-from bff.plan._steps import PlannedCall, PlannedStep
+from bff.plan._steps import PlannedCall, PlannedStep, Straight
+from bff.plan._straight import straight_texts
 from bff.plan._style import style_of
 from bff.plan._writer import Writer
 
@@ -30,24 +32,35 @@ class Plan:
     How an endpoint is answered.
 
     `needs` are the steps that have to be over before `answer` computes the answer from their outcomes, as data ready
-    to be encoded; `writes` are those of them that write, by number, in order; `size` is how many of the steps are
-    taken once for a request; `headers` are those that the endpoint reads; `slots` is how many results of `@derived`
-    functions are kept during a request; `encoder` writes what `answer` returns; `notes` say where pydantic is
-    asked more than it would have to be.
+    to be encoded; `flow` is what follows what among those that every request takes. `writes` are those of the needs
+    that write, by number, in order; where the plan `is_read` nothing of it ever does. `has_joins` says that some calls
+    are made for several items at once. `size` is how many of the steps are taken once for a request; `headers` are
+    those that the endpoint reads; `slots` is how many results of `@derived` functions are kept during a request.
+    `straight` makes the calls of a plan that is nothing but reads; `encoder` writes what `answer` returns. `notes` say
+    where pydantic is asked more than it would have to be.
     """
 
     endpoint: Endpoint
     steps: tuple[PlannedStep, ...]
+    flow: Flow
     needs: Needs
     writes: tuple[int, ...]
+    is_read: bool
+    has_joins: bool
     size: int
     optionals: tuple[OptionalPart, ...]
     headers: tuple[str, ...]
     slots: int
     answer: Callable[..., Any]
+    straight: Straight | None
     encoder: Encoder
     source: str
     notes: tuple[str, ...]
+
+    @property
+    def can_break(self) -> bool:
+        """Whether a part of the answer may be missing although no step has failed."""
+        return any(part.can_break for part in self.optionals)
 
     @property
     def calls(self) -> tuple[PlannedCall, ...]:
@@ -74,18 +87,24 @@ def plan_of(traced: Traced) -> Plan:
     scheduled = schedule(traced, needed, writes)
     live = [node for node in traced.nodes if node.id in needed]
     shared = _shared(live)
-    source, functions = _code(traced, scheduled, shared)
-    steps = planned_steps(scheduled, needed, functions)
+    flow = flow_of(scheduled)
+    source, functions = _code(traced, scheduled, flow, shared)
+    steps = planned_steps(scheduled, flow, needed, functions)
+    calls = tuple(step for step in steps if isinstance(step, PlannedCall))
     return Plan(
         traced.endpoint,
         steps,
+        flow,
         scheduled.answer,
         tuple(scheduled.numbers[node.id] for node in writes.in_block(0)),
+        all(call.operation.is_read for call in calls),
+        any(call.is_joined for call in calls),
         scheduled.size(None),
         tuple(optional_parts(traced, scheduled, style_of(traced.endpoint.profile))),
         tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),
         len(shared),
         functions["answer"],
+        Straight(calls, functions["calls"]) if "calls" in functions else None,
         encoder_of(traced.answer, style_of(traced.endpoint.profile)),
         source,
         tuple(_notes(live, steps)),
@@ -112,11 +131,14 @@ def _shared(live: Sequence[Node]) -> list[int]:
     return [node.id for node in live if isinstance(node, graph.Lifted) and not node.scope and users.get(node.id, 0) > 1]
 
 
-def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[str, Mapping[str, Callable[..., Any]]]:
+def _code(
+    traced: Traced, scheduled: Schedule, flow: Flow, shared: Sequence[int]
+) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
     writer = Writer(scheduled, shared, style_of(traced.endpoint.profile))
     parts = [text for step in scheduled.steps for text in _functions_of(step, writer)]
-    answer = writer.answer(traced.answer, traced.endpoint.returns)
+    parts += straight_texts(scheduled, flow)
+    parts.append(writer.answer(traced.answer, traced.endpoint.returns))
     endpoint = traced.endpoint
     head = [f"# {endpoint.title}: {endpoint.where}"]
     head += [
@@ -124,7 +146,7 @@ def _code(traced: Traced, scheduled: Schedule, shared: Sequence[int]) -> tuple[s
         for step in scheduled.steps
         if isinstance(step.node, graph.Call)
     ]
-    source = "\n\n\n".join(["\n".join(head), *parts, answer]) + "\n"
+    source = "\n\n\n".join(["\n".join(head), *parts]) + "\n"
     file = f"<bff plan {endpoint.where}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     names = dict(writer.expressions.names.known)

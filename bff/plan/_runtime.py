@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from bff._unset import UNSET
 from bff.declare._models import is_root_model
-from bff.errors import ContractViolation
+from bff.errors import ContractViolation, RejectedError, UpstreamError
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ def sparse(values: dict[str, Any]) -> dict[str, Any]:
 
 NAMES: Mapping[str, object] = {
     "ContractViolation": ContractViolation,
+    "FAILURES": (UpstreamError, RejectedError),
     "UNSET": UNSET,
     "at": at,
     "build": build,

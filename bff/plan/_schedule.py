@@ -124,7 +124,7 @@ class Schedule:
         return self._closure(numbers, lambda step: isinstance(step.node, graph.Each))
 
     def influences(self, number: int) -> frozenset[int]:
-        """Return the calls, and loops that write, which have a say in whether or how often a step is taken."""
+        """Return the other calls, and loops that write, which have a say in whether or how often a step is taken."""
         causes = {*self.steps[number].needs.settled}
         for outer, branch in self._containers(number):
             causes |= outer.needs.settled
@@ -136,7 +136,7 @@ class Schedule:
             if step.number not in seen:
                 seen.add(step.number)
                 causes |= step.needs.settled.union(*(inner.settled for inner in step.inner))
-        return frozenset(found for found in seen if _is_busy(self.steps[found].node))
+        return frozenset(found for found in seen if found != number and _is_busy(self.steps[found].node))
 
     def _containers(self, number: int) -> set[tuple[Step, int]]:
         """Return the decisions and loops that a step may be taken for, and for which branch of each."""

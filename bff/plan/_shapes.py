@@ -1,7 +1,8 @@
 """What has to be known of a Shape to write it: plain data where that is the same, pydantic where it is not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel
@@ -9,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
-from bff.declare._generics import CHECKED, walk
+from bff.declare._generics import CHECKED, remembered, walk
 from bff.declare._models import infos_of, is_root_model, is_rule
 from bff.declare._types import Type, as_class, fields, is_model, is_nullable, origin_of, typed_keys
 from bff.plan._style import PLAIN, Style
@@ -74,20 +75,20 @@ class ShapeFacts:
 def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
     """Return what is known of a Shape and the values that it is built from, where it is written in a style."""
     shape: type[BaseModel] = node.shape
+    known = _known(shape, style)
+    defaults = {name: default for name, default in known.defaults.items() if name not in node.names}
+    return replace(known, defaults=defaults, reason=known.reason or _given(node, known))
+
+
+@lru_cache(maxsize=4096)
+def _known(shape: type[BaseModel], style: Style) -> ShapeFacts:
+    """Return what is known of a Shape whatever it is built from: an endpoint asks for it again and again."""
     infos = infos_of(shape)
     keys = {name: style.key(name, info) for name, info in infos.items()}
-    defaults = {
-        name: info.default
-        for name, info in infos.items()
-        if name not in node.names and info.default is not PydanticUndefined
-    }
-    return ShapeFacts(shape, fields(shape), keys, defaults, _reason(node))
-
-
-def _reason(node: graph.Build) -> str:
-    shape: type[BaseModel] = node.shape
-    rules = (_rules_of(name, info) for name, info in infos_of(shape).items())
-    return _own_rules(shape) or next((rule for rule in rules if rule), "") or _given(node)
+    defaults = {name: info.default for name, info in infos.items() if info.default is not PydanticUndefined}
+    rules = (_rules_of(name, info) for name, info in infos.items())
+    reason = _own_rules(shape) or next((rule for rule in rules if rule), "")
+    return ShapeFacts(shape, fields(shape), keys, defaults, reason)
 
 
 def _own_rules(shape: type[BaseModel]) -> str:
@@ -126,14 +127,15 @@ def _is_ruled(tp: Type, _seen: frozenset[Type] = frozenset()) -> bool:
     return any(_is_ruled(part, _seen | {tp}) for key in keys.values() for part in walk(key))
 
 
-def _given(node: graph.Build) -> str:
-    known = fields(node.shape)
+def _given(node: graph.Build, known: ShapeFacts) -> str:
     for name, value in zip(node.names, node.values, strict=True):
-        if not models_in(value.type) <= models_in(known[name]):
+        wanted = known.types[name]
+        if value.type is not wanted and not models_in(value.type) <= models_in(wanted):
             return f"`{name}` is given a subclass of its type"
     return ""
 
 
+@remembered
 def models_in(tp: Type) -> frozenset[Any]:
     """Return the models that a type is made of."""
     return frozenset(part for part in walk(tp) if is_model(part))

@@ -1,6 +1,6 @@
 """The steps of a plan, ready to be taken: what each waits for, and the functions that it runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ class PlannedStep:
 
     It begins once every step in `needs` is settled, and fails where a `hard` one of them has. It is taken once for a
     request, or `depth` loops deep once for each item; its outcome stands at `index` among those of its frame.
-    `within` are the decisions and loops that it may be taken for, none where a request always begins with it.
+    `within` are the decisions and loops that it may be taken for, none where a request always begins with it: then it
+    `is_at_once`, and `followers` are the steps like it that need it, by number. `rank` is how many steps stand in the
+    longest row of them that begins with it.
     """
 
     number: int
@@ -25,6 +27,9 @@ class PlannedStep:
     needs: Needs
     is_required: bool
     within: tuple[int, ...]
+    is_at_once: bool
+    followers: tuple[int, ...]
+    rank: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,3 +93,11 @@ class Loop(PlannedStep):
     body: Needs
     size: int
     is_sequential: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Straight:
+    """The code of a plan that is nothing but `calls`, all of them reads that every request makes: it makes them."""
+
+    calls: tuple[PlannedCall, ...]
+    code: Callable[..., Coroutine[Any, Any, None]]

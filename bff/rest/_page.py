@@ -1,7 +1,7 @@
 """Answer one request for an endpoint: run it, write the reply, and stop at once when the client has left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from time import perf_counter
@@ -14,9 +14,11 @@ from bff.execute._run import RequestFailed
 from bff.rest._cut import cut
 from bff.rest._identity import request_id
 from bff.rest._problems import CallFacts, problem_for, too_large
+from bff.rest._received import Received
 from bff.rest._reply import Headers, Manner, Reply, encode, failure, success
-from bff.rest._server_timing import Timing, server_timing
+from bff.rest._server_timing import server_timing
 from bff.rest._trust import Trust, attempt, seconds
+from bff.rest._watch import Watch
 
 ASGIScope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -74,12 +76,9 @@ class Page:
 
     def begin(self, asgi: ASGIScope) -> RequestScope:
         """Return the scope of a request whose deadline starts now."""
-        raw: list[tuple[bytes, bytes]] = asgi["headers"]
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-        if len(headers) < len(raw):
-            headers = _joined(raw)
+        headers = Received(asgi["headers"])
         started = asyncio.get_running_loop().time()
-        forwarded = {name: headers[name] for name in self.forward if name in headers}
+        forwarded = {name: headers[name] for name in self.forward if name in headers} if self.forward else {}
         number = request_id(headers.get(_REQUEST_ID))
         scope = RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
         if not self.manner.is_read:
@@ -103,22 +102,22 @@ class Page:
     ) -> Reply | None:
         """Return the reply to a request, `None` where there is nobody left to get it."""
         try:
-            reply = await self._reply(asgi, receive, params, scope)
+            made = await (self._watched(receive, params, scope) if self.has_calls else self.runner(params, scope))
         except ClientLeft:
             self._report(asgi, scope, Reply(CLIENT_CLOSED_REQUEST, [], b"", cause="client-closed"))
             return None
-        self._sign(reply.headers, reply, scope)
-        self._report(asgi, scope, reply)
-        return reply
-
-    async def _reply(self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Reply:
-        try:
-            made = await self._watched(receive, params, scope)
         except RequestFailed as failed:
             facts = _facts(failed)
             problem = problem_for(failed.error, instance=asgi["path"], expose=self.expose, facts=facts)
             problem = replace(problem, committed=scope.committed_names)
-            return failure(problem, self.manner.chosen_by)
+            reply = failure(problem, self.manner.chosen_by)
+        else:
+            reply = self._success(made, scope)
+        self._sign(reply.headers, reply, scope)
+        self._report(asgi, scope, reply)
+        return reply
+
+    def _success(self, made: Produced, scope: RequestScope) -> Reply:
         body = made.value if isinstance(made.value, bytes) else encode(made.value)
         cuts: Mapping[str, int] | None = None
         if self.max_items is not None:
@@ -134,19 +133,17 @@ class Page:
 
     async def _watched(self, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Produced:
         """Run the endpoint; when the client leaves meanwhile, cancel it and raise `ClientLeft`."""
-        if not self.has_calls:
-            return await self.runner(params, scope)
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        watcher = asyncio.create_task(_cancel_when_left(receive, task))
+        watch = Watch(receive)
         try:
-            made = await self.runner(params, scope)
+            return await self.runner(params, scope)
         except asyncio.CancelledError as error:
-            if watcher.done() and task.uncancel() == 0:
+            if watch.has_left and cast("asyncio.Task[Any]", asyncio.current_task()).uncancel() == 0:
                 raise ClientLeft from error
             raise
         finally:
-            await _end(watcher)
-        return made
+            ending = watch.end()
+            if ending is not None:
+                await ending
 
     def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
         if reply.status not in (HTTPStatus.NOT_MODIFIED, HTTPStatus.NO_CONTENT):
@@ -154,8 +151,7 @@ class Page:
         headers.append((b"x-request-id", scope.request_id.encode()))
         if self.expose:
             total = perf_counter() - scope.began
-            timings = [Timing(c.upstream, c.operation, c.start, c.duration, c.attempts) for c in scope.calls]
-            headers.append((b"server-timing", server_timing(timings, total=total).encode()))
+            headers.append((b"server-timing", server_timing(scope.calls, total=total).encode()))
 
     def report_other(self, asgi: ASGIScope, scope: RequestScope, status: int) -> None:
         """Tell the observers of an answer that is not ours: the request never came to the endpoint."""
@@ -193,33 +189,6 @@ def _facts(failed: RequestFailed) -> CallFacts:
         is_write=not operation.is_read,
         mapped=operation.options.errors,
     )
-
-
-async def _cancel_when_left(receive: Receive, task: "asyncio.Task[Any]") -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    task.cancel()
-
-
-async def _end(watcher: "asyncio.Task[None]") -> None:
-    """Cancel a task of ours and wait for its end, without taking a cancellation of our own for the task's."""
-    task = cast("asyncio.Task[Any]", asyncio.current_task())
-    before = task.cancelling()
-    watcher.cancel()
-    try:
-        await watcher
-    except asyncio.CancelledError:
-        if task.cancelling() > before:
-            raise
-
-
-def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers by name; what is said twice is said once, in order (RFC 9110 section 5.2)."""
-    headers: dict[str, str] = {}
-    for name, value in raw:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
 
 
 async def send_reply(reply: Reply, send: Send) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
+from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
 from bff.declare._types import as_class, members
@@ -44,29 +45,45 @@ def reader(dependant: Dependant) -> Read:
     return read
 
 
+class _Field(NamedTuple):
+    """A parameter: what it is called here and there, what checks it, and what it is where it is left out."""
+
+    name: str
+    alias: str
+    validate: Callable[[Any], Any]
+    default: Callable[[], Any] | None
+
+
+def _field(field: ModelField) -> _Field:
+    validator = field._type_adapter.validator  # noqa: SLF001 - `validate` goes through three functions to get there
+    alias = field.validation_alias or field.alias
+    return _Field(
+        field.name, alias, validator.validate_python, None if field.field_info.is_required() else field.get_default
+    )
+
+
 def _scalars(path: Sequence[ModelField], query: Sequence[ModelField]) -> Read:
     """Read values that are each said once, one validator for each."""
+    in_path = [_field(field)._replace(alias=field.alias) for field in path]
+    in_query = [_field(field) for field in query]
 
     def read(scope: MutableMapping[str, Any]) -> Mapping[str, Any] | None:
-        values: dict[str, Any] = {}
         given: Mapping[str, str] = scope["path_params"]
-        for field in path:
-            values[field.name], wrong = field.validate(given[field.alias])
-            if wrong:
-                return None
-        if query:
-            # What is said twice counts as it was said last.
-            given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-            for field in query:
-                name = field.validation_alias or field.alias
-                if name in given:
-                    values[field.name], wrong = field.validate(given[name])
-                    if wrong:
+        try:
+            values = {name: validate(given[alias]) for name, alias, validate, _ in in_path}
+            if in_query:
+                said = scope["query_string"]
+                # What is said twice counts as it was said last.
+                given = dict(parse_qsl(said.decode("latin-1"), keep_blank_values=True)) if said else {}
+                for name, alias, validate, default in in_query:
+                    if alias in given:
+                        values[name] = validate(given[alias])
+                    elif default is None:
                         return None
-                elif field.field_info.is_required():
-                    return None
-                else:
-                    values[field.name] = field.get_default()
+                    else:
+                        values[name] = default()
+        except ValidationError:
+            return None
         return values
 
     return read

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pydantic_core import to_json
@@ -43,9 +44,13 @@ class Manner:
     chosen_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """What goes back to a client; `cause` is that of a failure, `missing` the paths that took a default."""
+    """
+    What goes back to a client; `cause` is that of a failure, `missing` the paths that took a default.
+
+    It is not frozen, as there is one for every request: that would make it three times as dear.
+    """
 
     status: int
     headers: Headers
@@ -84,14 +89,11 @@ def success(
         return Reply(manner.status, _varied(headers, manner), body, tuple(path for path, _ in missing))
     if not manner.is_read:
         return Reply(manner.status, with_vary([*headers, _NO_STORE], manner.chosen_by), body)
-    allowed = strictest(*freshness)
-    if allowed.no_store:
+    control = _control(tuple(freshness), manner.is_personal)
+    if control is _NO_STORE:
         return Reply(manner.status, _varied([*headers, _NO_STORE], manner), body)
     tag = etag(body)
-    kept: Headers = [
-        (_ETAG, tag.encode()),
-        (_CACHE_CONTROL, header(allowed, personal=manner.is_personal).encode()),
-    ]
+    kept: Headers = [(_ETAG, tag.encode()), control]
     if if_none_match is not None and matches(if_none_match, tag):
         return Reply(304, _varied(kept, manner), b"")
     return Reply(manner.status, _varied([*headers, *kept], manner), body)
@@ -108,8 +110,20 @@ def failure(problem: ProblemDetails, chosen_by: Sequence[str] = ()) -> Reply:
 def with_vary(headers: Headers, names: Sequence[str]) -> Headers:
     """Add `Vary` to headers, where there is anything to vary by."""
     if names:
-        headers.append((_VARY, ", ".join(names).encode()))
+        headers.append(_vary(tuple(names)))
     return headers
+
+
+@lru_cache(maxsize=256)
+def _vary(names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    return _VARY, ", ".join(names).encode()
+
+
+@lru_cache(maxsize=1024)
+def _control(answers: tuple[Freshness, ...], is_personal: bool) -> tuple[bytes, bytes]:
+    """Return the `Cache-Control` of what is made of several answers; many pages are made of the same few."""
+    allowed = strictest(*answers)
+    return _NO_STORE if allowed.no_store else (_CACHE_CONTROL, header(allowed, personal=is_personal).encode())
 
 
 def _varied(headers: Headers, manner: Manner) -> Headers:

@@ -4,15 +4,15 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Never
 
 from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, APIRouter
+from fastapi.routing import APIRoute
 from fastapi.utils import generate_unique_id
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
@@ -28,6 +28,10 @@ from bff.rest._reply import BODILESS, Reply, with_vary
 
 SCOPE = "bff.scope"
 """Where a request's scope has ours."""
+RAISED = "bff.raised"
+"""Where a request's scope has the exception that is to be raised for it."""
+SENT = "bff.sent"
+"""Where it says that an answer of ours is on its way."""
 _BODY = "bff.body"
 _CALLER = "bff_caller"
 NOT_CHOSEN = "bff.not_chosen"
@@ -49,25 +53,48 @@ class PageRoute(APIRoute):
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its parameters are in path and query alone."""
+        return self._read is not None
+
+    @property
     def place(self) -> int:
         """The place of its profile among those that a request is offered to."""
         return 0
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """
+        Answer a request of a plain route whose path and method are this route's.
+
+        Returns `False` where that is for FastAPI, and nothing has happened yet. What goes wrong once an answer is on
+        its way has `SENT` in the scope.
+        """
+        page = self.page
+        began = scope[SCOPE] = page.begin(scope)
+        values = self._read(scope) if self._read is not None else None
+        if values is None or declares_more(began.headers.get("content-length"), page.max_body):
+            return False
+        reply = await page.reply(scope, receive, values, began)
+        if reply is not None:
+            scope[SENT] = True
+            await send_reply(reply, send)
+        return True
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path is this route's."""
         page = self.page
-        began = scope[SCOPE] = page.begin(scope)
+        if RAISED in scope:
+            await _raise_again(scope, send)
+        if self.is_plain and scope["method"] == page.method and not _is_included(scope):
+            if await self.answer(scope, receive, send):
+                return
+            began: RequestScope = scope[SCOPE]
+        else:
+            began = scope[SCOPE] = page.begin(scope)
         if declares_more(began.headers.get("content-length"), page.max_body):
             await send_reply(page.refuse(scope, began), send)
             return
-        if self._read is not None and scope["method"] == page.method and not _is_included(scope):
-            values = self._read(scope)
-            if values is not None:
-                reply = await page.reply(scope, receive, values, began)
-                if reply is not None:
-                    await send_reply(reply, send)
-                return
         if page.manner.chosen_by and scope["method"] != page.method:
             headers = {"allow": page.method, "vary": ", ".join(page.manner.chosen_by)}
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers=headers)
@@ -85,6 +112,10 @@ class ChosenRoute(PageRoute):
         super().__init__(endpoint, **options)
         self.choice = choice
 
+    def is_chosen(self, scope: Scope) -> bool:
+        """Say whether a request is its client's."""
+        return self.choice.of(scope) is self.declared.profile
+
     @property
     @override
     def place(self) -> int:
@@ -95,10 +126,18 @@ class ChosenRoute(PageRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Say whether a request is this route's."""
         match, inner = super().matches(scope)
-        if match is Match.NONE or self.choice.of(scope) is self.declared.profile:
+        if match is Match.NONE or self.is_chosen(scope):
             return match, inner
         scope[NOT_CHOSEN] = self.page.manner.chosen_by
         return Match.NONE, {}
+
+
+async def _raise_again(scope: Scope, send: Send) -> Never:
+    """Raise what was raised before, among those who see to it; they are to know that an answer was begun."""
+    error: Exception = scope.pop(RAISED)
+    if scope.get(SENT):
+        await send({"type": "http.response.start", "status": HTTPStatus.INTERNAL_SERVER_ERROR, "headers": []})
+    raise error
 
 
 class _Written(Response):
@@ -238,30 +277,3 @@ def _signing(send: Send, page: Page, scope: Scope, began: RequestScope) -> Send:
         await send(message)
 
     return sign
-
-
-class ProfileRouter(APIRouter):
-    """The pages of one profile for another app, which sees those requests alone that are the profile's."""
-
-    def __init__(self, choice: Choice | None, **options: Any) -> None:
-        super().__init__(**options)
-        self._choice = choice
-
-    @override
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Say whether a request is for this router."""
-        if self._choice is not None and scope["type"] == "http" and self._choice.of(scope) is None:
-            return Match.NONE, {}
-        return super().matches(scope)
-
-
-def absent(default: ASGIApp) -> ASGIApp:
-    """Return what answers where no route does: as `default`, but for a path that another client would have."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        names = scope.get(NOT_CHOSEN)
-        if names:
-            raise HTTPException(HTTPStatus.NOT_FOUND, headers={"vary": ", ".join(names)})
-        await default(scope, receive, send)
-
-    return answer

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from bff.declare._scope import CallRecord
+
 __all__ = ["SERVER_TIMING_HEADER", "Timing", "server_timing"]
 
 SERVER_TIMING_HEADER: Final = "Server-Timing"
@@ -22,7 +24,7 @@ class Timing(NamedTuple):
     attempts: int = 1
 
 
-def server_timing(timings: Iterable[Timing], *, total: float) -> str:
+def server_timing(timings: Iterable[Timing | CallRecord], *, total: float) -> str:
     """
     Return the metrics of W3C Server Timing, in milliseconds, the whole request (`total` seconds) first.
 
@@ -31,13 +33,12 @@ def server_timing(timings: Iterable[Timing], *, total: float) -> str:
     >>> server_timing([Timing("catalog", "product", start=0.001, duration=0.0123, attempts=2)], total=0.02)
     'total;dur=20.0, catalog.product;start=1.0;dur=12.3;desc="2 attempts"'
     """
-    return ", ".join((f"total;dur={total * 1000:.1f}", *map(_metric, timings)))
-
-
-def _metric(timing: Timing) -> str:
-    again = f';desc="{timing.attempts} attempts"' if timing.attempts > 1 else ""
-    name = _name(timing.upstream, timing.operation)
-    return f"{name};start={timing.start * 1000:.1f};dur={timing.duration * 1000:.1f}{again}"
+    metrics = [f"total;dur={total * 1000:.1f}"]
+    for timing in timings:
+        again = f';desc="{timing.attempts} attempts"' if timing.attempts > 1 else ""
+        name = _name(timing.upstream, timing.operation)
+        metrics.append(f"{name};start={timing.start * 1000:.1f};dur={timing.duration * 1000:.1f}{again}")
+    return ", ".join(metrics)
 
 
 @lru_cache(maxsize=1024)

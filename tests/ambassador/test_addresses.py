@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from bff import DeclarationError, LoadBalancing, OutlierDetection, Retry, Timeout, Upstream, call
-from bff.ambassador import Ambassador, AmbassadorTransport, Context, HttpxWire, Request
-from bff.ambassador._aiohttp import AiohttpWire
+from bff.ambassador import Ambassador, AmbassadorTransport, Context, HttpxWire, LeanWire, Request
 from bff.ambassador._httpx import from_httpx, to_httpx
 from bff.ambassador._library import HTTPX
 from bff.events import AddressEjected, Event
@@ -157,7 +156,7 @@ async def asked(base_url: Sequence[str], path: str, *, calls: int, **options: An
         return [(await ambassador.get(path)).status for _ in range(calls)], events
 
 
-@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("engine", ["lean", "httpx"])
 def test_of_three_real_servers_one_resets_and_no_caller_notices(engine: str) -> None:
     async def main() -> None:
         async with no_leaks(), FaultServer() as one, FaultServer() as two, Resetting() as bad:
@@ -193,11 +192,11 @@ def test_an_app_calls_an_upstream_at_several_addresses() -> None:
     assert "http://c.test, http://d.test" in repr(connected)
 
 
-@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("engine", ["lean", "httpx"])
 def test_a_wire_names_the_host_that_it_is_told_to(engine: str) -> None:
     async def main() -> None:
         async with FaultServer() as server:
-            wire = AiohttpWire() if engine == "aiohttp" else HttpxWire(httpx.AsyncHTTPTransport())
+            wire = LeanWire() if engine == "lean" else HttpxWire(httpx.AsyncHTTPTransport())
             for host, headers, expected in [
                 ("", (), f"127.0.0.1:{server.port}"),
                 ("catalog", (), "catalog"),

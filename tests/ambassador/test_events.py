@@ -150,7 +150,9 @@ def test_a_try_says_that_it_was_sent_beside_another() -> None:
     async def main() -> None:
         told = Told(AttemptStarted)
         onion = build_onion(OFF, send=ScriptedWire().send, name="test", emitter=Emitter([told]))
-        await onion.send(GET, Context("test", is_hedge=True, attempts=1))
+        context = Context("test")
+        context.is_hedge, context.attempts = True, 1
+        await onion.send(GET, context)
         assert [("hedge", 2)] == [(event.kind, event.attempt) for event in told.of(AttemptStarted)]
 
     run(main())

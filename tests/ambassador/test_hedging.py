@@ -21,7 +21,7 @@ from bff import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from bff.ambassador import AiohttpWire, Context, Onion, Policies, Request, Response, build_onion
+from bff.ambassador import Context, LeanWire, Onion, Policies, Request, Response, build_onion
 from bff.events import AttemptFailed, AttemptRejected, BudgetExhausted, Emitter, Event, HedgeStarted, HedgeWon
 from tests.support.faults import OK, FaultServer, no_leaks
 from tests.support.racing import Plan, PlannedWire
@@ -420,7 +420,7 @@ def test_an_onion_hedges_on_one_loop_after_the_other() -> None:
 def test_the_losers_connection_is_closed_at_the_upstream_at_once() -> None:
     async def main() -> None:
         async with FaultServer() as server, no_leaks():
-            wire = AiohttpWire(connect=20.0)
+            wire = LeanWire(connect=20.0)
             targets = iter(["/hang", "/ok"])
 
             async def send(request: Request, context: Context) -> Response:

@@ -29,10 +29,10 @@ from bff import (
     UpstreamUnreachable,
 )
 from bff.ambassador import (
-    AiohttpWire,
     Ambassador,
     Context,
     HttpxWire,
+    LeanWire,
     Onion,
     Policies,
     Request,
@@ -71,15 +71,15 @@ class Body:
             self.is_closed = True
 
 
-def new_aiohttp() -> Wire:
-    return AiohttpWire(connect=20.0)
+def new_lean() -> Wire:
+    return LeanWire(connect=20.0)
 
 
 def new_httpx() -> Wire:
     return HttpxWire(httpx.AsyncHTTPTransport(verify=False), connect=20.0)
 
 
-@pytest.fixture(params=[new_aiohttp, new_httpx], ids=["aiohttp", "httpx"])
+@pytest.fixture(params=[new_lean, new_httpx], ids=["lean", "httpx"])
 def wire(request: pytest.FixtureRequest) -> Callable[[], Wire]:
     new: Callable[[], Wire] = request.param
     return new
@@ -241,7 +241,7 @@ def test_a_body_that_is_not_as_long_as_declared_never_becomes_a_request(length: 
         await server.until(lambda: server.open == 0)
         assert [] == server.requests
 
-    against(new_aiohttp, check)
+    against(new_lean, check)
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1, 2", "٣"])
@@ -322,7 +322,7 @@ def test_a_connection_is_used_again_once_everything_has_come(fault: str, method:
                 pass
         assert (3, 1) == (len(server.requests), server.accepts)
 
-    against(new_aiohttp, check)
+    against(new_lean, check)
 
 
 def test_a_body_is_no_limit_to_itself_and_reading_it_at_once_is(wire: Callable[[], Wire]) -> None:
@@ -413,7 +413,7 @@ def test_a_cancelled_reader_closes_the_connection_and_is_no_verdict(wire: Callab
     against(wire, check)
 
 
-@pytest.mark.parametrize("new", [new_aiohttp, new_httpx], ids=["aiohttp", "httpx"])
+@pytest.mark.parametrize("new", [new_lean, new_httpx], ids=["lean", "httpx"])
 def test_one_who_forgets_to_close_is_warned_and_what_he_held_is_given_back(new: Callable[[], Wire]) -> None:
     """The default wire closes the connection at once; httpx has it until its transport is closed."""
 
@@ -430,7 +430,7 @@ def test_one_who_forgets_to_close_is_warned_and_what_he_held_is_given_back(new: 
             await forget()
             gc.collect()
             await asyncio.sleep(0)
-            if new is new_aiohttp:
+            if new is new_lean:
                 await server.until(lambda: server.open == 0)
         assert {ResourceWarning} == {warning.category for warning in warned}
         assert (0, 0) == (ambassador.statistics().taken, ambassador.statistics().calls)
@@ -745,7 +745,7 @@ def test_an_auth_flow_may_read_an_answer_that_is_streamed() -> None:
                 await signed.put("/ok", content=Body())
             assert b"onetwo" == server.requests[-1].body
 
-    against(new_aiohttp, check)
+    against(new_lean, check)
 
 
 def test_what_is_streamed_as_gzip_is_what_it_is_as_a_whole() -> None:
@@ -759,7 +759,7 @@ def test_what_is_streamed_as_gzip_is_what_it_is_as_a_whole() -> None:
         assert ["gzip"] == first.header("accept-encoding")
         assert b'{"ok":true}' == gzip.decompress(second.body)
 
-    against(new_aiohttp, check)
+    against(new_lean, check)
 
 
 def test_however_streams_end_nothing_is_held_afterwards(wire: Callable[[], Wire]) -> None:

@@ -11,12 +11,13 @@ from typing import cast
 import httpx
 import httpx2
 import pytest
+import uvloop
 
 from bff import Timeout
 from bff.ambassador import (
-    AiohttpWire,
     Context,
     HttpxWire,
+    LeanWire,
     Policies,
     Request,
     Response,
@@ -40,8 +41,8 @@ def no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def aiohttp_wire(connect: float = 20.0) -> Wire:
-    return AiohttpWire(connect=connect, max_body=MAX_BODY)
+def lean_wire(connect: float = 20.0) -> Wire:
+    return LeanWire(connect=connect, max_body=MAX_BODY)
 
 
 def httpx_wire(connect: float = 20.0) -> Wire:
@@ -70,10 +71,22 @@ class Streamed:
         await self._wire.aclose()
 
 
-@pytest.fixture(params=[aiohttp_wire, httpx_wire, httpx2_wire], ids=["aiohttp", "httpx", "httpx2"])
-def plain_wire(request: pytest.FixtureRequest) -> NewWire:
-    wire: NewWire = request.param
-    return wire
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The loop that a test runs on: uvicorn brings uvloop, and its connections are not asyncio's."""
+    if request.param == "uvloop":
+        monkeypatch.setattr("asyncio.run", uvloop.run)
+    return str(request.param)
+
+
+WIRES = {"lean": lean_wire, "lean, uvloop": lean_wire, "httpx": httpx_wire, "httpx2": httpx2_wire}
+
+
+@pytest.fixture(params=WIRES)
+def plain_wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> NewWire:
+    if "uvloop" in request.param:
+        monkeypatch.setattr("asyncio.run", uvloop.run)
+    return WIRES[request.param]
 
 
 @pytest.fixture(params=["whole", "streamed"])
@@ -309,6 +322,7 @@ def test_a_cancelled_call_to_a_peer_that_reads_nothing_closes_its_connection(new
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("loop")
 def test_a_connection_closed_while_it_idled_is_replaced_unseen() -> None:
     """
     The server closes on the second request: one answer for each, three requests on the wire.
@@ -320,7 +334,7 @@ def test_a_connection_closed_while_it_idled_is_replaced_unseen() -> None:
         assert [200, 200] == [(await ask(server, wire, "/stale")).status for _ in range(2)]
         assert (2, 3) == (server.accepts, len(server.requests))
 
-    against(aiohttp_wire, check)
+    against(lean_wire, check)
 
 
 def test_a_write_is_not_repeated_on_its_own_even_on_a_stale_connection(new_wire: NewWire) -> None:
@@ -333,6 +347,7 @@ def test_a_write_is_not_repeated_on_its_own_even_on_a_stale_connection(new_wire:
     against(new_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request() -> None:
     """The transport of httpx itself does take it for that, and gives a wire no means to see it."""
 
@@ -341,16 +356,17 @@ def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request() -> None
         assert OK == (await ask(server, wire, "/ok")).content
         assert 2 == server.accepts
 
-    against(aiohttp_wire, check)
+    against(lean_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_answer_longer_than_it_says_is_none() -> None:
     async def check(server: FaultServer, wire: Wire) -> None:
         with pytest.raises(ContractViolation):
             await ask(server, wire, "/long")
         assert OK == (await ask(server, wire, "/ok")).content
 
-    against(aiohttp_wire, check)
+    against(lean_wire, check)
 
 
 def test_connections_are_kept_and_shared_by_concurrent_calls(new_wire: NewWire) -> None:
@@ -362,8 +378,9 @@ def test_connections_are_kept_and_shared_by_concurrent_calls(new_wire: NewWire) 
     against(new_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_the_default_wire_serves_one_event_loop_after_another() -> None:
-    wire = AiohttpWire()
+    wire = LeanWire()
 
     async def main() -> None:
         async with FaultServer() as server:
@@ -376,6 +393,7 @@ def test_the_default_wire_serves_one_event_loop_after_another() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("loop")
 def test_running_out_of_our_own_file_descriptors_says_nothing_about_the_upstream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -388,11 +406,12 @@ def test_running_out_of_our_own_file_descriptors_says_nothing_about_the_upstream
             with pytest.raises(Overloaded):
                 await ask(server, wire, "/ok")
 
-    against(aiohttp_wire, check)
+    against(lean_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_the_default_wire_outlives_a_loop_that_ended_before_it_was_closed() -> None:
-    wire = AiohttpWire()
+    wire = LeanWire()
 
     async def main() -> None:
         async with FaultServer() as server:
@@ -407,19 +426,21 @@ def test_the_default_wire_outlives_a_loop_that_ended_before_it_was_closed() -> N
         gc.collect()
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_upgrade_that_nobody_asked_for_is_no_answer() -> None:
     async def check(server: FaultServer, wire: Wire) -> None:
         with pytest.raises(ContractViolation):
             await ask(server, wire, "/upgrade")
         await server.until(lambda: server.open == 0)
 
-    against(aiohttp_wire, check)
+    against(lean_wire, check)
 
 
 def trusting() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=CERTIFICATE)
 
 
+@pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize(
     ("verify", "expected"),
     [
@@ -436,7 +457,7 @@ def test_certificates_are_verified_as_told(verify: Callable[[], str | ssl.SSLCon
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(CERTIFICATE)
         async with no_leaks(), FaultServer(tls=tls) as server:
-            wire = AiohttpWire(connect=20.0, verify=verify())
+            wire = LeanWire(connect=20.0, verify=verify())
             for _ in range(2):
                 try:
                     outcome: object = (await ask(server, wire, "/ok")).status

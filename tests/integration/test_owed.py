@@ -23,7 +23,7 @@ from bff import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from bff.ambassador import AiohttpWire, Ambassador, AmbassadorTransport, OnionStatistics
+from bff.ambassador import Ambassador, AmbassadorTransport, LeanWire, OnionStatistics
 from tests.support.faults import PATIENCE, FaultServer, no_leaks
 from tests.support.proxy import Fault, FaultProxy, seeded
 from tests.support.scripted import FOR_EVER, Outcome, ScriptedWire, unreachable
@@ -39,7 +39,7 @@ class Caller:
     """One way to call an upstream, with what there is to see of its slots and connections."""
 
     def __init__(self, get: Get, statistics: Callable[[], OnionStatistics], wire: object) -> None:
-        assert isinstance(wire, AiohttpWire)
+        assert isinstance(wire, LeanWire)
         self.get = get
         self.statistics = statistics
         self._wire = wire
@@ -48,7 +48,8 @@ class Caller:
         """Return how many connections are in use, and how many idle."""
         pool = self._wire._pool
         assert pool is not None
-        return len(pool.connector._acquired), sum(len(idle) for idle in pool.connector._conns.values())
+        idle = sum(channel.is_open for site in pool.sites.values() for channel in site.idle)
+        return len(pool.channels) - idle, idle
 
 
 @asynccontextmanager

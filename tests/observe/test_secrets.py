@@ -31,7 +31,7 @@ from bff import (
     call,
     endpoint,
 )
-from bff.ambassador import AiohttpWire, Ambassador, AmbassadorTransport, Context, HttpxWire, Policies, Request, Response
+from bff.ambassador import Ambassador, AmbassadorTransport, Context, HttpxWire, LeanWire, Policies, Request, Response
 from bff.events import Event, Observer
 from bff.observe.otel import OpenTelemetryObserver
 from bff.observe.prometheus import PrometheusObserver
@@ -154,7 +154,7 @@ POLICIES: Final[dict[str, Any]] = {
 
 
 def ambassador_to(
-    origin: str, evidence: Evidence, *, wire: Literal["aiohttp", "httpx"] = "aiohttp", **more: Any
+    origin: str, evidence: Evidence, *, wire: Literal["lean", "httpx"] = "lean", **more: Any
 ) -> Ambassador:
     """Return an ambassador that carries a secret wherever it can."""
     scheme, _, authority = origin.partition("://")
@@ -187,8 +187,8 @@ async def read_all(it: Ambassador, path: str, evidence: Evidence) -> None:
         await answer.aread()
 
 
-@pytest.mark.parametrize("wire", ["aiohttp", "httpx"])
-def test_no_answer_and_no_failure_gives_a_secret_away(wire: Literal["aiohttp", "httpx"], evidence: Evidence) -> None:
+@pytest.mark.parametrize("wire", ["lean", "httpx"])
+def test_no_answer_and_no_failure_gives_a_secret_away(wire: Literal["lean", "httpx"], evidence: Evidence) -> None:
     async def main() -> None:
         async with FaultServer() as server, ambassador_to(server.origin, evidence, wire=wire) as it:
             for path in PATHS:
@@ -202,8 +202,8 @@ def test_no_answer_and_no_failure_gives_a_secret_away(wire: Literal["aiohttp", "
     assert set() == evidence.leaks()
 
 
-@pytest.mark.parametrize("wire", ["aiohttp", "httpx"])
-def test_no_refusal_gives_a_secret_away(wire: Literal["aiohttp", "httpx"], evidence: Evidence) -> None:
+@pytest.mark.parametrize("wire", ["lean", "httpx"])
+def test_no_refusal_gives_a_secret_away(wire: Literal["lean", "httpx"], evidence: Evidence) -> None:
     async def main() -> None:
         with refusing_port() as port:
             async with ambassador_to(f"http://127.0.0.1:{port}", evidence, wire=wire) as it:
@@ -377,7 +377,7 @@ def test_what_can_be_shown_shows_none_of_it(evidence: Evidence) -> None:
         asyncio.run(context()),
         Response(200, {"set-cookie": WORD}, WORD.encode()),
         Policies(),
-        AiohttpWire(),
+        LeanWire(),
         HttpxWire(httpx.MockTransport(lambda _: httpx.Response(200))),
     ):
         evidence.show("public", thing)

@@ -1,0 +1,1 @@
+"""What the cases beyond the two pages ask for, each the way its users would write it."""

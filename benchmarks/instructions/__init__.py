@@ -1,0 +1,1 @@
+"""Count the machine instructions of small pieces of work, and hold the counts against a baseline."""
