@@ -332,7 +332,7 @@ LEAVES = [
     leaf(Literal[1, 2], among("1", "2", "1.0", "true", '"1"')),
     leaf(Literal[1, "1", "a"], among("1", '"1"', "1.0", '"a"')),
     leaf(Literal[True, "a"], among("true", '"a"', "1")),
-    leaf(Literal["a", None], among('"a"', "null")),
+    leaf(Literal["a"] | None, among('"a"', "null")),
     leaf(union((int, str)), INTEGERS, TEXTS),
     leaf(union((int, float)), INTEGERS),
     leaf(union((date, str)), TIMES),
