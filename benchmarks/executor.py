@@ -37,12 +37,10 @@ class Source(Upstream):
     @call.get("/things/{number}")
     def thing(self, number: int) -> Thing:
         """Return one thing."""
-        ...
 
     @call.get("/lists/{number}")
     def things(self, number: int) -> list[Thing]:
         """Return twenty things."""
-        ...
 
 
 class Ids(Shape):
