@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
@@ -9,6 +10,7 @@ import pytest
 import uvloop
 
 from bff.ambassador import Context, LeanWire, Request, Response
+from bff.ambassador._channel import Channel
 from bff.ambassador._headers import Headers, read_fields
 from bff.ambassador._message import head
 from bff.errors import ContractViolation, UpstreamTimeout, UpstreamUnreachable
@@ -341,6 +343,77 @@ def test_closing_the_wire_ends_calls_that_are_under_way() -> None:
                 await call
 
     asyncio.run(main())
+
+
+def test_a_connection_that_is_made_after_the_wire_was_closed_is_closed_too() -> None:
+    async def main() -> None:
+        async with no_leaks(), FaultServer() as server:
+            wire = LeanWire(connect=20.0)
+            name = server.origin.replace("127.0.0.1", "localhost")
+            call = asyncio.create_task(get(wire, name))
+            await asyncio.sleep(0)
+            await wire.aclose()
+            with pytest.raises(UpstreamUnreachable, match="closed meanwhile") as caught:
+                await call
+            assert caught.value.sent is False
+            await server.until(lambda: server.open == 0)
+
+    asyncio.run(main())
+
+
+def test_a_name_is_looked_up_and_an_address_is_not() -> None:
+    async def main() -> None:
+        async with no_leaks(), FaultServer() as server:
+            wire = LeanWire(connect=20.0)
+            pool = None
+            for host, is_known in (("localhost", False), ("127.0.0.1", True)):
+                assert 200 == (await get(wire, f"http://{host}:{server.port}")).status
+                assert [f"{host}:{server.port}"] == server.requests[-1].header("host")
+                pool = wire._pool
+                assert pool is not None
+                assert is_known == (pool.site(f"http://{host}:{server.port}", "").known is not None)
+            assert pool is not None
+            known = pool.site("https://[::1]:444", "").known
+            assert known is not None
+            assert [("::1", 444, 0, 0)] == [address for *_, address in known]
+            assert pool.site("https://[fe80::1%eth0]:444", "").known is None
+            await wire.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_host_of_another_script_is_named_in_ascii_and_one_that_is_no_name_is_unreachable() -> None:
+    async def main() -> None:
+        wire = LeanWire(connect=20.0)
+        await wire._new_pool(Context("test"))
+        assert wire._pool is not None
+        assert "xn--bcher-kva.example:81" == wire._pool.site("http://bücher.example:81", "").host
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await get(wire, f"http://{70 * 'a'}.example")
+        assert caught.value.sent is False
+        await wire.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_failed_exchange_leaves_no_cycle() -> None:
+    async def watched() -> list[object]:
+        async with FaultServer() as server:
+            wire = LeanWire(connect=20.0)
+            gc.collect()
+            gc.disable()
+            try:
+                for fault in ("garbage", "huge-header", "bad-chunk", "short", "nothing"):
+                    with contextlib.suppress(ContractViolation, UpstreamUnreachable):
+                        await get(wire, server.origin, f"/{fault}")
+                await wire.aclose()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                return [found for found in gc.get_objects() if isinstance(found, Channel)]
+            finally:
+                gc.enable()
+
+    assert [] == asyncio.run(watched())
 
 
 def test_a_call_that_is_given_up_during_the_handshake_closes_its_connection() -> None:
