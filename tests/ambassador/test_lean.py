@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import gc
+import random
 import ssl
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -361,6 +363,21 @@ def test_a_connection_that_is_made_after_the_wire_was_closed_is_closed_too() -> 
     asyncio.run(main())
 
 
+def test_what_uvloop_calls_a_runtime_error_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def taken(*_: object, **__: object) -> None:
+        raise RuntimeError("File descriptor 7 is used by transport")
+
+    async def main() -> None:
+        monkeypatch.setattr("bff.ambassador._pool.start_connection", taken)
+        wire = LeanWire(connect=20.0)
+        with pytest.raises(UpstreamUnreachable, match="descriptor 7") as caught:
+            await get(wire, "http://127.0.0.1:9")
+        assert caught.value.sent is False
+        await wire.aclose()
+
+    asyncio.run(main())
+
+
 def test_a_name_is_looked_up_and_an_address_is_not() -> None:
     async def main() -> None:
         async with no_leaks(), FaultServer() as server:
@@ -414,6 +431,44 @@ def test_a_failed_exchange_leaves_no_cycle() -> None:
                 gc.enable()
 
     assert [] == asyncio.run(watched())
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["clear", "tls"])
+def test_random_faults_and_cancellations_leave_nothing(is_secure: bool) -> None:
+    """Some are given up before there is a connection, some amid the handshake, the request or the answer."""
+    chance = random.Random(5)
+    faults = ["ok", "ok", "ok", "chunked", "gzip", "early", "until-close", "reset", "short", "nothing", "stale", "half"]
+    outcomes: Counter[str] = Counter()
+
+    async def one(wire: LeanWire, server: FaultServer) -> None:
+        fault, turns = chance.choice(faults), chance.choice((1, 3, 10, 30))
+        call = asyncio.ensure_future(get(wire, server.origin, f"/{fault}", chance.choice(("GET", "POST"))))
+        if fault == "half" or chance.random() < 0.3:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+        try:
+            response = await call
+        except (UpstreamUnreachable, asyncio.CancelledError) as error:
+            outcomes[type(error).__name__] += 1
+        else:
+            assert (200, b'{"ok":true}') == (response.status, response.content)
+            outcomes["answered"] += 1
+
+    async def main() -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(CERTIFICATE)
+        async with no_leaks(), FaultServer(tls=tls if is_secure else None) as server:
+            wire = LeanWire(connect=20.0, verify=False)
+            for _ in range(20):
+                await asyncio.gather(*(one(wire, server) for _ in range(20)))
+            await wire.aclose()
+            await server.until(lambda: server.open == 0)
+
+    asyncio.run(main())
+    assert outcomes["answered"] > 100
+    assert outcomes["CancelledError"] > 50
+    assert outcomes["UpstreamUnreachable"] > 20
 
 
 def test_a_call_that_is_given_up_during_the_handshake_closes_its_connection() -> None:
