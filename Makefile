@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak mutants lint docs bench instructions simulation wheel-test httpx-suite format clean
+.PHONY: help demo test soak fuzz mutants lint docs bench instructions flame simulation wheel-test httpx-suite format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -26,6 +26,9 @@ test: $(VENV)/installed-dev  ## Run the whole suite and hold the coverage floor
 soak: $(VENV)/installed-dev  ## Make 200 000 calls with random faults and cancellations (ARGS="--seed 7"; minutes)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
+fuzz: $(VENV)/installed-dev  ## Hold 200 000 answers, right and wrong, against h11 (ARGS="--cases 1000000"; minutes)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 mutants: $(VENV)/installed-dev  ## Ask the tests of the pure cores whether they notice each small change (ARGS=_budget: one)
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
@@ -48,6 +51,9 @@ bench: $(VENV)/installed-bench  ## Compare pages with the same by hand (ARGS=--s
 
 instructions: $(VENV)/installed-dev  ## Count instructions and hold them against the baseline (ARGS=--update: a new one)
 	@$(BIN)/python -m benchmarks.instructions $(ARGS)
+
+flame: $(VENV)/installed-bench  ## Draw where the time of a page goes, and tell it by part (ARGS=--help)
+	@$(BIN)/python -m benchmarks.flame $(ARGS)
 
 simulation: $(VENV)/installed-dev  ## Put the defaults through trouble in virtual time, and write the page about it
 	@$(BIN)/python -m benchmarks.simulation $(ARGS)

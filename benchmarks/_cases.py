@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks._documents import PRODUCTS, SIZES
 
 __all__ = ["CASES", "App", "Case"]
 
+GROWING: Final = ("fan-out", "bodies", "clients", "endpoints")
 BULKHEAD: Final = 200  # calls to one upstream, at once and waiting, that `bff` lets through by default
 
 
@@ -52,6 +53,11 @@ class Case:
         """The name in full."""
         return f"{self.group}/{self.name}"
 
+    @property
+    def size(self) -> int | None:
+        """The number that a case is named for: how much of something there is; `None` where that is not the point."""
+        return int(self.name.split()[0]) if self.group in GROWING else None
+
 
 PAGES: Final = (
     "fastapi_aiohttp",
@@ -67,6 +73,9 @@ PAGES: Final = (
 # take most of the time to say again what it says on the pages; cockatiel and granian add there what they add here.
 LEAN: Final = ("fastapi_aiohttp", "starlette_pyreqwest", "fastify_undici", "bff_defaults", "bff_off")
 
+MORE: Final = App("more", at_once=16 * 30)
+"""What answers all but the pages; 16 times 30 calls at once are more than a bulkhead lets through by default."""
+
 
 def _of_products(pattern: str) -> list[str]:
     return [pattern.format(product_id) for product_id in PRODUCTS]
@@ -80,17 +89,16 @@ def _pages() -> Iterator[Case]:
 
 
 def _fans() -> Iterator[Case]:
-    """Parallel calls; 16 pages of 30 are more at once than a bulkhead lets through by default."""
+    """Parallel calls."""
     for parts in (1, 3, 10, 30):
-        app = App("more", at_once=16 * parts)
-        yield Case("fan-out", str(parts), _of_products(f"/fan/{parts}/{{}}"), calls=parts, contenders=LEAN, app=app)
+        yield Case("fan-out", str(parts), _of_products(f"/fan/{parts}/{{}}"), calls=parts, contenders=LEAN, app=MORE)
 
 
 def _bodies() -> Iterator[Case]:
     """One call, all of whose answer is shown; by four clients, as the largest take a while."""
     for size in SIZES:
         paths = _of_products(f"/boxes/{size}/{{}}")
-        yield Case("bodies", f"{size} KB", paths, calls=1, contenders=LEAN, app=App("more"), clients=4)
+        yield Case("bodies", f"{size} KB", paths, calls=1, contenders=LEAN, app=MORE, clients=4)
 
 
 def _clients() -> Iterator[Case]:
@@ -108,9 +116,8 @@ def _clients() -> Iterator[Case]:
 
 def _joins() -> Iterator[Case]:
     """A list of 100 things, with something for each: in one call for all, or in one for each by four clients."""
-    yield Case("join", "batched", _of_products("/joined/{}"), calls=2, contenders=LEAN, app=App("more"))
-    singly = App("more", at_once=400)
-    yield Case("join", "singly", _of_products("/joined-singly/{}"), calls=101, contenders=LEAN, app=singly, clients=4)
+    yield Case("join", "batched", _of_products("/joined/{}"), calls=2, contenders=LEAN, app=MORE)
+    yield Case("join", "singly", _of_products("/joined-singly/{}"), calls=101, contenders=LEAN, app=MORE, clients=4)
 
 
 def _endpoints() -> Iterator[Case]:
@@ -118,7 +125,7 @@ def _endpoints() -> Iterator[Case]:
     for endpoints in (10, 100, 1000):
         order = random.Random(endpoints).sample(range(endpoints), endpoints)
         paths = [f"/small/{order[at % endpoints]}/{at % len(PRODUCTS) + 1}" for at in range(max(1000, endpoints))]
-        app = App("more", endpoints=endpoints)
+        app = replace(MORE, endpoints=endpoints)
         yield Case("endpoints", str(endpoints), paths, calls=1, contenders=LEAN, app=app)
 
 

@@ -50,17 +50,8 @@ def saturate(address: str, case: Case, *, seconds: float, folder: Path) -> Satur
     (folder / "paths").write_text("\n".join(case.paths))
     script = folder / "saturation.lua"
     script.write_text(_SCRIPT.format(paths=folder / "paths"))
-    command = [
-        WRK.path(),
-        "-t1",
-        f"-c{case.clients}",
-        f"-d{seconds:.0f}s",
-        "--timeout",
-        "20s",
-        "-s",
-        str(script),
-        address,
-    ]
+    options = ["-t1", f"-c{case.clients}", f"-d{seconds:.0f}s", "--timeout", "20s"]
+    command = [WRK.path(), *options, "-s", str(script), address]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own script
     result = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", output)
     assert result is not None, output

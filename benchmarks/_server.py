@@ -20,7 +20,8 @@ from examples._processes import free_port
 
 __all__ = ["Running", "serving"]
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0  # an app of a thousand endpoints on a busy machine
+_ACCESS: Final = ":bff.access:"
 SERVICES: Final = ("CATALOG", "REVIEWS", "INVENTORY", "ITEMS", "SHELF")
 
 
@@ -31,6 +32,7 @@ class Running:
     contender: Contender
     pid: int
     address: str
+    log: Path
 
     def cpu(self) -> float:
         """Return the seconds of CPU time that its processes have used."""
@@ -39,6 +41,11 @@ class Running:
     def peak(self) -> int:
         """Return the most memory that its processes have had, in kilobytes."""
         return peak_of(self.pid)
+
+    def complaints(self) -> str:
+        """Return the end of what it has written, without the access log: why it may have done what it did."""
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if _ACCESS not in line]
+        return "\n".join(lines[-3:])
 
     def forget_peak(self) -> None:
         """Look for the peak anew."""
@@ -57,7 +64,7 @@ def serving(contender: Contender, app: App, upstream: Upstream, folder: Path) ->
             command, env=environment, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            running = Running(contender, process.pid, f"http://127.0.0.1:{port}")
+            running = Running(contender, process.pid, f"http://127.0.0.1:{port}", log)
             _wait(running, process, log)
             yield running
         finally:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ENVOY", "GRANIAN", "NGINX", "NODE", "NODE_MODULES", "VEGETA", "WRK", "Tool", "is_ci", "missing"]
+__all__ = [
+    "ENVOY",
+    "GRANIAN",
+    "NGINX",
+    "NODE",
+    "NODE_MODULES",
+    "VEGETA",
+    "WRK",
+    "Tool",
+    "beside_python",
+    "is_ci",
+    "missing",
+]
 
 NODE_MODULES: Final = Path(__file__).parent / "contenders" / "node" / "node_modules"
 
@@ -43,7 +55,8 @@ def _nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
-def _beside_python(name: str) -> Callable[[], str | None]:
+def beside_python(name: str) -> Callable[[], str | None]:
+    """Look for a program where this Python's own are, and then everywhere."""
     return lambda: shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
 
 
@@ -57,7 +70,7 @@ def _node() -> str | None:
 
 NGINX: Final = Tool("nginx", _nginx, "apt-get install nginx-light")
 WRK: Final = Tool("wrk", lambda: shutil.which("wrk"), "apt-get install wrk")
-VEGETA: Final = Tool("vegeta", _beside_python("vegeta"), "`make bench` builds it where it finds `go`: install Go 1.22")
+VEGETA: Final = Tool("vegeta", beside_python("vegeta"), "`make bench` builds it where it finds `go`: install Go 1.22")
 NODE: Final = Tool("node", _node, "`make bench` installs it")
-ENVOY: Final = Tool("envoy", _beside_python("envoy"), "`make bench` installs it")
-GRANIAN: Final = Tool("granian", _beside_python("granian"), "`make bench` installs it")
+ENVOY: Final = Tool("envoy", beside_python("envoy"), "`make bench` installs it")
+GRANIAN: Final = Tool("granian", beside_python("granian"), "`make bench` installs it")

@@ -59,50 +59,46 @@ def coalescing(
     A read is equal to another in method, URL, all headers but those that name the request, what proves who is
     calling, and how long a try of it may take. What is asked after a write was answered is no answer from before it.
     """
-    is_told = emitter.wants(CallCoalesced)
-    # Whoever asks again himself is not tried again by us: his failure is no measure for others.
-    first, again = (per_try, False), (per_try, True)
+    told = emitter if emitter.wants(CallCoalesced) else None
 
     def layer(send: Send) -> Send:
-        sharing = _Sharing(send, flights, policy.max_size, emitter if is_told else None)
-
-        # No coroutine of its own: whoever awaits the result awaits what it stands for.
-        def coalesced(request: Request, context: Context) -> Awaitable[Response]:
-            if request.method not in _READS or request.content or context.after_write or context.is_streamed:
-                return send(request, context) if request.method in _SAFE else written(request, context)
-            mark = again if context.is_retry else first
-            if identify is everyone:
-                return sharing.send(request, context, mark)
-            return identified(request, context, mark)
-
-        async def written(request: Request, context: Context) -> Response:
-            try:
-                return await send(request, context)
-            finally:
-                flights.forget()
-
-        async def identified(request: Request, context: Context, mark: Hashable) -> Response:
-            identity = await identify(request)
-            if identity is None:
-                return await send(request, context)
-            return await sharing.send(request, context, (mark, identity))
-
-        return coalesced
+        return _Sharing(send, flights, identify, policy.max_size, per_try, told).send
 
     return layer
 
 
-@dataclass(frozen=True, slots=True)
 class _Sharing:
     """Sends reads, or waits for one that is equal."""
 
-    _send: Send
-    _flights: Flights
-    _max_size: int
-    _emitter: Emitter | None
+    __slots__ = ("_again", "_emitter", "_first", "_flights", "_identify", "_max_size", "_send")
 
-    async def send(self, request: Request, context: Context, mark: Hashable) -> Response:
-        """Send a read, or return or raise the outcome of an equal one; `mark` is what they have in common besides."""
+    def __init__(
+        self,
+        send: Send,
+        flights: Flights,
+        identify: Identify,
+        max_size: int,
+        per_try: float | None,
+        emitter: Emitter | None,
+    ) -> None:
+        self._send = send
+        self._flights = flights
+        self._identify = None if identify is everyone else identify
+        self._max_size = max_size
+        self._emitter = emitter
+        # Whoever asks again himself is not tried again by us: his failure is no measure for others.
+        self._first, self._again = (per_try, False), (per_try, True)
+
+    async def send(self, request: Request, context: Context) -> Response:
+        """Send one request, or return or raise the outcome of an equal one."""
+        if request.method not in _READS or request.content or context.after_write or context.is_streamed:
+            return await (self._send if request.method in _SAFE else self._written)(request, context)
+        mark: Hashable = self._again if context.is_retry else self._first
+        if self._identify is not None:
+            identity = await self._identify(request)
+            if identity is None:
+                return await self._send(request, context)
+            mark = (mark, identity)
         flights = self._flights
         flight = flights.lead(request, mark, context)
         if flight is None:
@@ -121,6 +117,12 @@ class _Sharing:
         else:
             flights.end(flight)
         return response
+
+    async def _written(self, request: Request, context: Context) -> Response:
+        try:
+            return await self._send(request, context)
+        finally:
+            self._flights.forget()
 
     async def _join(self, request: Request, context: Context, mark: Hashable) -> Response | Flight | None:
         """Return the answer to an equal read, or the flight that is to be flown now, or `None` for one to go alone."""

@@ -11,6 +11,8 @@ __all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "list_field", "s
 
 _LONGEST: Final = 2**31  # RFC 9111 section 1.2.2: a larger delta-seconds counts as this
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+# All that counts, but for the `Date` that goes with `Expires`.
+_SAID: Final = re.compile(rb"\r\n(cache-control|set-cookie|vary|expires|age):[ \t]*([^\r]*)")
 _MEMBER = re.compile(rf'[ \t]*(?:({_WORD})(?:=({_WORD}|"(?:[^"\\]|\\.)*"))?)?[ \t]*(?:,|\Z)')
 
 
@@ -32,24 +34,39 @@ UNSTORABLE: Final = Freshness(private=True, no_store=True, must_revalidate=True)
 """What partial answers, errors and writes allow, and what a header that nobody can read is taken to mean."""
 
 
+_NOTHING: Final = Freshness()
+
+
 def freshness_of(headers: Mapping[str, str]) -> Freshness:
     """
     Return what an answer with these headers allows.
 
     `headers` is looked up by lower-case names; of a multi-dict, which has `getall`, every line of a field counts.
+    One that has `search` finds a pattern in all of its lines, in lower case.
     What we say goes to a client's own cache and to shared ones before it, in one `max-age` for both, so every
     doubt is settled for the shorter: `s-maxage` shortens and never lengthens (alone it gives a client's own
     cache nothing), the arguments of `private="..."` and `no-cache="..."` do not narrow them, a bad number is
     stale, and an answer that sets a cookie is private.
     """
+    search: Callable[[re.Pattern[bytes]], list[tuple[bytes, bytes]]] | None = getattr(headers, "search", None)
+    if search is not None:
+        # Where an answer's head is kept as it came, one look at it is often all that is needed.
+        said = search(_SAID)
+        if not said:
+            return _NOTHING
+        if len(said) == 1 and said[0][0] == b"cache-control":
+            return _read_line(said[0][1])
+    return _looked_up(headers)
+
+
+def _looked_up(headers: Mapping[str, str]) -> Freshness:
     control = list_field(headers, "cache-control")
-    freshness = Freshness() if control is None else _read(control)
+    freshness = _NOTHING if control is None else _read(control)
     if freshness.no_store:
         return UNSTORABLE
     if "set-cookie" in headers and not freshness.private:
         freshness = freshness._replace(private=True)
-    vary = list_field(headers, "vary")
-    if vary is not None and "*" in vary:
+    if "vary" in headers and "*" in (list_field(headers, "vary") or ""):
         return freshness._replace(seconds=None)
     expires = headers.get("expires")
     if expires is not None and not _settles(control):
@@ -132,6 +149,11 @@ def _read(control: str) -> Freshness:
         private="private" in directives,
         must_revalidate="must-revalidate" in directives or "proxy-revalidate" in directives,
     )
+
+
+@lru_cache(maxsize=256)
+def _read_line(control: bytes) -> Freshness:
+    return _read(control.decode("utf-8", "surrogateescape"))
 
 
 def _settles(control: str | None) -> bool:

@@ -72,6 +72,10 @@ class Headers(Mapping[str, str]):
     def __repr__(self) -> str:
         return f"<Headers {', '.join(self)}>"  # values may be secrets
 
+    def search(self, pattern: re.Pattern[bytes]) -> list[tuple[bytes, bytes]]:
+        """Return what a pattern of two groups finds in the lines, which begin with a line break, in lower case."""
+        return pattern.findall(self._lowered)
+
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
         """Names and values as they came."""

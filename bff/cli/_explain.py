@@ -1,10 +1,12 @@
 """Draw the explanation of a plan as a tree."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from bff.plan._explain import ExplainedCall, Explanation
+from bff.plan._explain import ExplainedCall, Explanation, Left
 
 
 def draw(explanation: Explanation, console: Console) -> None:
@@ -36,6 +38,8 @@ def _draw_call(branch: Tree, call: ExplainedCall, names: dict[int, str]) -> None
     if waits:
         node.add(Text.assemble(("after    ", "dim"), "; ".join(waits)))
     node.add(Text.assemble(("decodes  ", "dim"), ", ".join(call.decodes) or "nothing"))
+    if call.read_by:
+        node.add(Text.assemble(("read by  ", "dim"), _engine(call.read_by, call.left)))
     tries = f"{call.attempts} attempts" if call.attempts > 1 else "1 attempt"
     limit = "until the deadline" if call.seconds is None else f"within {_seconds(call.seconds)}"
     hedge = call.hedged_after
@@ -53,10 +57,19 @@ def _draw_rest(tree: Tree, explanation: Explanation, names: dict[int, str]) -> N
             branch.add(Text.assemble((", ".join(part.paths), "yellow"), f"  where {why}"))
     if explanation.headers:
         tree.add(Text.assemble(("varies by  ", "dim"), ", ".join(explanation.headers)))
+    tree.add(Text.assemble(("written by  ", "dim"), _engine(explanation.written_by, explanation.left)))
     calls = f"{explanation.worst_calls} {'call' if explanation.worst_calls == 1 else 'calls'}"
     tree.add(Text.assemble(("at worst  ", "dim"), f"{calls} and {_seconds(explanation.worst_seconds)}"))
     for note in explanation.notes:
         tree.add(Text.assemble(("note  ", "dim"), note))
+
+
+def _engine(name: str, left: Sequence[Left]) -> str:
+    """Say what reads or writes something, and what of it is pydantic's."""
+    parts = ", ".join(part.why if part.path == "*" else f"{part.path} ({part.why})" for part in left)
+    if not parts:
+        return name
+    return f"{name}: {parts}" if name == "pydantic" else f"{name}; pydantic: {parts}"
 
 
 def _seconds(value: float) -> str:

@@ -1,9 +1,10 @@
 """Make one call of an operation: write the request, read the answer, and refuse one that is not as promised."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,14 +13,29 @@ from bff.ambassador._core import Context, Request, Response, Send
 from bff.ambassador._freshness import freshness_of
 from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
-from bff.declare._template import Written
+from bff.declare._template import Template
 from bff.errors import ContractViolation, DeadlineExceeded, RejectedError, UpstreamError, UpstreamStatus
 from bff.events import CallFailed, Emitter
+
+if TYPE_CHECKING:
+    from bff.declare._connection import Connection
 
 CREDENTIALS = ("authorization", "cookie")
 IDEMPOTENCY_KEY = "idempotency-key"
 
 _SUCCESS = (200, 299)
+
+
+class StandIn(Protocol):
+    """Gives for a connection another one, that takes its place."""
+
+    def __call__(self, real: "Connection", /) -> "Connection":
+        """Return what is sent with instead."""
+        ...
+
+
+STAND_IN: Final[ContextVar[StandIn | None]] = ContextVar("bff_stand_in", default=None)
+"""What takes the place of connections for whatever runs in the current context: tests set it, nobody else does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,7 @@ class Binding:
 
     operation: Operation[..., Any]
     upstream: str
+    connection: "Connection" = field(repr=False)
     send: Send
     origin: str
     prefix: str
@@ -42,12 +59,11 @@ class Binding:
     name: str = field(init=False, repr=False)
     method: str = field(init=False, repr=False)
     is_read: bool = field(init=False, repr=False)
-    write: Callable[[Sequence[Any]], Written] = field(init=False, repr=False)
+    template: Template = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("name", "method", "is_read"):
+        for name in ("name", "method", "is_read", "template"):
             object.__setattr__(self, name, getattr(self.operation, name))
-        object.__setattr__(self, "write", self.operation.template.write)
 
     def carries_credential(self, scope: RequestScope) -> bool:
         """Say whether the client's own credential went along."""
@@ -73,36 +89,44 @@ async def exchange(
     else:
         after_write = scope.writes.sent > 0
         context = Context(
-            binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, after_write=after_write
+            binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, False, after_write, scope.loop
         )
-    started, status = perf_counter(), None
+    started, response = perf_counter(), None
     try:
         request = _request(binding, values, scope)
+        stand_in = STAND_IN.get()
+        send = binding.send if stand_in is None else stand_in(binding.connection).send_of(binding.operation)
         if scope is None or binding.is_read:
-            response = await binding.send(request, context)
+            response = await send(request, context)
         else:
-            response = await _written(binding, request, context, scope)
-        status = response.status
-        if not _SUCCESS[0] <= status <= _SUCCESS[1]:
-            raise _unsuccessful(binding, response, context)
-        misfit = None
-        try:
-            value = decode(response.content)
-        except ValidationError as error:
-            misfit = _misfit(error)
-        if misfit is not None:
-            raise _violated(binding, misfit, response, context, perf_counter() - started)
+            response = await _written(binding, send, request, context, scope)
+        value = _value(binding, response, decode, context, started)
+        if scope is not None:
+            scope.freshness.append(freshness_of(response.headers))
+        return value
     except (UpstreamError, RejectedError) as error:
         context.count_in(error)
         raise
     finally:
         if scope is not None:
             begin, duration = started - scope.began, perf_counter() - started
+            status = None if response is None else response.status
             record = CallRecord(binding.upstream, binding.name, begin, duration, context.attempts, status)
             scope.calls.append(record)
-    if scope is not None:
-        scope.freshness.append(freshness_of(response.headers))
-    return value
+
+
+def _value(
+    binding: Binding, response: Response, decode: Callable[[bytes], Any], context: Context, started: float
+) -> Any:
+    """Return what an answer says; raises where it is none of success, or not as promised."""
+    if not _SUCCESS[0] <= response.status <= _SUCCESS[1]:
+        raise _unsuccessful(binding, response, context)
+    try:
+        return decode(response.content)
+    except ValidationError as error:
+        misfit = _misfit(error)
+    # Raised out here: the other error quotes the answer.
+    raise _violated(binding, misfit, response, context, perf_counter() - started)
 
 
 def _misfit(error: ValidationError) -> ErrorDetails:
@@ -110,11 +134,11 @@ def _misfit(error: ValidationError) -> ErrorDetails:
     return error.errors(include_url=False, include_input=False, include_context=False)[0]
 
 
-async def _written(binding: Binding, request: Request, context: Context, scope: RequestScope) -> Response:
+async def _written(binding: Binding, send: Send, request: Request, context: Context, scope: RequestScope) -> Response:
     """Send a write, and keep in mind that it went out, and whether it was done."""
     scope.writes.sent += 1
     try:
-        response = await binding.send(request, context)
+        response = await send(request, context)
     except (UpstreamError, RejectedError) as error:
         is_unsent = isinstance(error, RejectedError) and not isinstance(error, DeadlineExceeded)
         if is_unsent or (isinstance(error, UpstreamError) and not error.sent):
@@ -126,9 +150,12 @@ async def _written(binding: Binding, request: Request, context: Context, scope: 
 
 
 def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
-    written = binding.write(values)
-    headers = [*binding.headers, *written.headers]
-    if written.content:
+    template, headers, content = binding.template, [*binding.headers], b""
+    target = binding.prefix + template.target(values)
+    if template.headers is not None:
+        headers += template.headers(values)
+    if template.content is not None:
+        content = template.content(values)
         headers.append(("content-type", "application/json"))
     if scope is not None:
         headers.append(("x-request-id", scope.request_id))
@@ -136,7 +163,7 @@ def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None
             headers += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
         if not binding.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in headers):
             headers.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{binding.name}")))
-    return Request(binding.method, binding.origin, binding.prefix + written.target, headers, written.content)
+    return Request(binding.method, binding.origin, target, headers, content)
 
 
 def _unsuccessful(binding: Binding, response: Response, context: Context) -> UpstreamStatus:

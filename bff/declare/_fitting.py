@@ -17,14 +17,18 @@ from bff.declare._types import (
     fits,
     is_model,
     is_nullable,
+    mapping_value,
     members,
     origin_of,
     protocol_members,
     spell,
+    typed_keys,
     union,
     unwrap,
     without_none,
 )
+
+DERIVED = "lift a plain function with @derived: it runs per request on real values"
 
 _SCALARS = (str, bytes, int, float, Decimal, date, time, timedelta, UUID, Enum)
 
@@ -86,3 +90,12 @@ def suggest(name: str, known: list[str], sort: str = "fields") -> str:
     """Return the mend for a name that is none of those that are known."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"its {sort} are {', '.join(known)}"
+
+
+def instead_of_field(tp: Type, name: str) -> str:
+    """Say what to do in place of reading a field of what has none."""
+    if is_model(element(tp)):
+        return "read it of one item, `[0]`, or of every item: each(items, fn)"
+    if mapping_value(tp) is not None or typed_keys(tp) is not None:
+        return f'read it by its key: `["{name}"]`'
+    return DERIVED

@@ -134,6 +134,16 @@ def unwrap(tp: Type) -> Type:
         tp = inner
 
 
+def listed(tp: Type) -> Type:
+    """Return the type of a list of such items."""
+    return list.__class_getitem__(tp)
+
+
+def mapped(key: Type, value: Type) -> Type:
+    """Return the type of a dict from such keys to such values."""
+    return dict.__class_getitem__((key, value))
+
+
 def walk(tp: Type) -> Iterator[Type]:
     """Yield a type and all that it is made of, names as well as what they stand for; each name once."""
     if isinstance(tp, type) and tp not in CHECKED:

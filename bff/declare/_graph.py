@@ -31,7 +31,7 @@ class Node:
     def operands(self) -> tuple["Node", ...]:
         """The nodes that this one is made from, in the order of its fields."""
         found: list[Node] = []
-        for name, is_one in _PARTS.get(type(self)) or _parts(type(self)):
+        for name, is_one in _PARTS[type(self)]:
             part = getattr(self, name)
             if is_one:
                 found.append(part)
@@ -40,14 +40,16 @@ class Node:
         return tuple(found)
 
 
-_PARTS: dict[type[Node], tuple[tuple[str, bool], ...]] = {}
+class _Parts(dict[type[Node], tuple[tuple[str, bool], ...]]):
+    """The fields that hold other nodes, by kind of node, and whether each holds just one."""
+
+    def __missing__(self, kind: type[Node]) -> tuple[tuple[str, bool], ...]:
+        held = [part for part in fields(kind) if part.type in (Node, tuple[Node, ...])]
+        found = self[kind] = tuple((part.name, part.type is Node) for part in held)
+        return found
 
 
-def _parts(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
-    """Return the fields of a kind of node that hold other nodes, and whether each holds just one."""
-    held = [part for part in fields(kind) if part.type in (Node, tuple[Node, ...])]
-    _PARTS[kind] = found = tuple((part.name, part.type is Node) for part in held)
-    return found
+_PARTS = _Parts()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -1,5 +1,6 @@
 """The request that a call is made for: what it may cost, what it brings along, and what came of its calls."""
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -72,7 +73,7 @@ class RequestScope:
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
     `async def` endpoint made in vain. `writes` are what was sent to change something, `committed` the operations of
     those that were answered with success. `caller` is what the profile's `identify` returned. Where it `is_retry`,
-    whoever asks does so again, and calls for it are not.
+    whoever asks does so again, and calls for it are not. `loop` is the running one.
     """
 
     started: float
@@ -89,6 +90,7 @@ class RequestScope:
     committed: list[Operation[..., Any]] = field(default_factory=_empty)
     caller: Any = None
     is_retry: bool = False
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False)
     _now: datetime | None = None
 
     @property

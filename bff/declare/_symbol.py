@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, ge
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
-from bff.declare._fitting import suggest
+from bff.declare._fitting import DERIVED, instead_of_field, suggest
 from bff.declare._generics import class_of, walk
 from bff.declare._graph import Node
 from bff.declare._models import computed_fields, required_keys
@@ -35,7 +35,6 @@ from bff.errors import DeclarationError, Problem
 
 _Binary: TypeAlias = Callable[["Symbol", object], Any]
 
-DERIVED = "lift a plain function with @derived: it runs per request on real values"
 _BRANCH = f"{DERIVED}; where the page itself has to branch, make the endpoint `async def`"
 _UNKNOWN = "a symbolic value is not known before a request runs:"
 
@@ -144,7 +143,7 @@ def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
 def _field(trace: Trace, tp: Type, name: str) -> Type:
     if not is_model(tp):
         what = f"`{spell(tp)}` has no field `{name}`: only the fields of models can be read here"
-        raise trace.fail(what, _instead_of_field(tp, name))
+        raise trace.fail(what, instead_of_field(tp, name))
     known = fields(tp)
     if name in known:
         unread = next((part.__forward_arg__ for part in walk(known[name]) if isinstance(part, ForwardRef)), "")
@@ -159,14 +158,6 @@ def _field(trace: Trace, tp: Type, name: str) -> Type:
     if hasattr(class_of(tp), name):
         raise trace.fail(f"`{spell(tp)}.{name}` is no field: only fields can be read here", DERIVED)
     raise trace.fail(f"`{spell(tp)}` has no field `{name}`", suggest(name, [*known]))
-
-
-def _instead_of_field(tp: Type, name: str) -> str:
-    if is_model(element(tp)):
-        return "read it of one item, `[0]`, or of every item: each(items, fn)"
-    if mapping_value(tp) is not None or typed_keys(tp) is not None:
-        return f'read it by its key: `["{name}"]`'
-    return DERIVED
 
 
 @unwatched

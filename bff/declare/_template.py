@@ -31,68 +31,62 @@ class Parameter:
     annotation: Any
 
 
-@dataclass(slots=True)  # not frozen, as there is one for every call: that would make it three times as dear
-class Written:
-    """A request's variable parts; `target` is fully percent-encoded."""
-
-    target: str
-    headers: tuple[tuple[str, str], ...] = ()
-    content: bytes = b""
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
     """
     A path template with its parameters, worked out once.
 
-    `name` is the operation's, as errors tell it: `(upstream, operation)`.
+    `name` is the operation's, as errors tell it: `(upstream, operation)`. Given one value for each parameter, in their
+    order, `target` writes path and query, fully percent-encoded, `headers` those that are parameters, and `content` the
+    body; where there is never anything to write it is `None`.
+
+    `target` raises `UnsafePath` for a path value that is empty, `.`, `..` or holds a slash, a backslash or a control
+    character, and `headers` raises `ContractViolation` for a value that no header can hold.
     """
 
     path: str
     parameters: tuple[Parameter, ...]
     name: tuple[str, str]
-    _write: Callable[[Sequence[Any]], Written] = field(init=False, repr=False, compare=False)
+    target: Callable[[Sequence[Any]], str] = field(init=False, repr=False, compare=False)
+    headers: Callable[[Sequence[Any]], list[tuple[str, str]]] | None = field(init=False, repr=False, compare=False)
+    content: Callable[[Sequence[Any]], bytes] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_write", _compile(self))
-
-    def write(self, values: Sequence[Any]) -> Written:
-        """
-        Fill in one value for each parameter, in their order.
-
-        Raises `UnsafePath` for a path value that is empty, `.`, `..` or holds a slash, a backslash or a control
-        character, and `ContractViolation` for a header value that no header can hold.
-        """
-        return self._write(values)
+        index = {parameter.name: number for number, parameter in enumerate(self.parameters)}
+        query, header, body = (
+            [(number, p.wire_name) for number, p in enumerate(self.parameters) if p.place == place]
+            for place in ("query", "header", "body")
+        )
+        object.__setattr__(self, "target", _target(*_split(self.path, index), query, self.name))
+        object.__setattr__(self, "headers", _headers(header, self.name) if header else None)
+        object.__setattr__(self, "content", _content(body[0][0]) if body else None)
 
 
-def _compile(template: Template) -> Callable[[Sequence[Any]], Written]:
-    """Work out everything that does not depend on the values."""
-    index = {parameter.name: number for number, parameter in enumerate(template.parameters)}
-    (first, *literals), slots = _split(template.path, index)
-    segments = [*zip(slots, literals, strict=True)]
-    by_place = {
-        place: [(number, p.wire_name) for number, p in enumerate(template.parameters) if p.place == place]
-        for place in ("query", "header", "body")
-    }
-    query, header, body = by_place["query"], by_place["header"], by_place["body"]
+def _target(
+    literals: list[str], slots: list[int], query: list[tuple[int, str]], name: tuple[str, str]
+) -> Callable[[Sequence[Any]], str]:
+    first, *others = literals
+    segments = [*zip(slots, others, strict=True)]
     queries = [(number, quote(name, safe="") + "=") for number, name in query]
 
-    def write(values: Sequence[Any]) -> Written:
-        target = first
+    def target(values: Sequence[Any]) -> str:
+        written = first
         for slot, literal in segments:
-            target += _segment(values[slot], template.name) + literal
+            value = values[slot]
+            written += (str(value) if type(value) is int else _segment(value, name)) + literal
         if queries:
             pairs: list[str] = []
-            for number, name in queries:
-                _add_pairs(pairs, name, values[number])
+            for number, begun in queries:
+                value = values[number]
+                if type(value) is int:
+                    pairs.append(begun + str(value))
+                elif value is not None:
+                    _add_pairs(pairs, begun, value)
             if pairs:
-                target += "?" + "&".join(pairs)
-        if not header and not body:
-            return Written(target)
-        return Written(target, _headers(header, values, template.name), _content(body, values))
+                written += "?" + "&".join(pairs)
+        return written
 
-    return write
+    return target
 
 
 def _split(path: str, index: dict[str, int]) -> tuple[list[str], list[int]]:
@@ -102,8 +96,6 @@ def _split(path: str, index: dict[str, int]) -> tuple[list[str], list[int]]:
 
 
 def _segment(value: object, name: tuple[str, str]) -> str:
-    if type(value) is int:
-        return str(value)
     text = value if type(value) is str else text_of(value)
     if _PLAIN.fullmatch(text) is not None:
         return text
@@ -116,11 +108,9 @@ def _segment(value: object, name: tuple[str, str]) -> str:
 
 
 def _add_pairs(pairs: list[str], name: str, value: object) -> None:
-    if type(value) is int:
-        pairs.append(name + str(value))
-    elif isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         pairs += [name + _encoded(item) for item in cast("Iterable[object]", value) if item is not None]
-    elif value is not None:
+    else:
         pairs.append(name + _encoded(value))
 
 
@@ -129,26 +119,28 @@ def _encoded(value: object) -> str:
     return text if _PLAIN.fullmatch(text) is not None else quote(text, safe="", errors="replace")
 
 
-def _headers(
-    wanted: list[tuple[int, str]], values: Sequence[Any], name: tuple[str, str]
-) -> tuple[tuple[str, str], ...]:
-    written: list[tuple[str, str]] = []
-    for number, wire_name in wanted:
-        value = values[number]
-        if value is None:
-            continue
-        text = text_of(value)
-        if _UNSAFE_IN_HEADER.search(text):
-            what = f"the value for the header {wire_name} cannot travel in a header"
-            raise ContractViolation(what, upstream=name[0], operation=name[1])
-        written.append((wire_name, text))
-    return tuple(written)
+def _headers(wanted: list[tuple[int, str]], name: tuple[str, str]) -> Callable[[Sequence[Any]], list[tuple[str, str]]]:
+    def headers(values: Sequence[Any]) -> list[tuple[str, str]]:
+        written: list[tuple[str, str]] = []
+        for number, wire_name in wanted:
+            value = values[number]
+            if value is None:
+                continue
+            text = text_of(value)
+            if _UNSAFE_IN_HEADER.search(text):
+                what = f"the value for the header {wire_name} cannot travel in a header"
+                raise ContractViolation(what, upstream=name[0], operation=name[1])
+            written.append((wire_name, text))
+        return written
+
+    return headers
 
 
-def _content(wanted: list[tuple[int, str]], values: Sequence[Any]) -> bytes:
-    if not wanted:
-        return b""
-    return cast("BaseModel", values[wanted[0][0]]).model_dump_json(by_alias=True).encode()
+def _content(number: int) -> Callable[[Sequence[Any]], bytes]:
+    def content(values: Sequence[Any]) -> bytes:
+        return cast("BaseModel", values[number]).model_dump_json(by_alias=True).encode()
+
+    return content
 
 
 def text_of(value: object) -> str:

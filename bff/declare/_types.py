@@ -9,7 +9,7 @@ from typing import Any, Literal, Never, TypeVar, Union, cast, get_args
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-from bff.declare._generics import Type, as_class, bases_of, class_of, origin_of, remembered, unwrap
+from bff.declare._generics import Type, as_class, bases_of, class_of, listed, mapped, origin_of, remembered, unwrap
 from bff.declare._models import fields, is_model, protocol_members, typed_keys
 
 __all__ = [
@@ -91,16 +91,6 @@ def without_none(tp: Type) -> Type:
 def nullable_if(condition: bool, tp: Type) -> Type:
     """Return `tp | None` where the condition holds, else `tp`."""
     return union((tp, None)) if condition else tp
-
-
-def listed(tp: Type) -> Type:
-    """Return the type of a list of such items."""
-    return list.__class_getitem__(tp)
-
-
-def mapped(key: Type, value: Type) -> Type:
-    """Return the type of a dict from such keys to such values."""
-    return dict.__class_getitem__((key, value))
 
 
 def spell(tp: Type, _inside: tuple[Type, ...] = ()) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from bff.errors import UpstreamStatus
 from bff.execute._frame import Failure, Frame
@@ -20,35 +20,36 @@ class Group:
     outcome: tuple[Any, Failure | None] | None = None
 
 
+Share: TypeAlias = tuple[Group, Any, Failure | None]
+"""What a group gets of an answer."""
+
+
 @dataclass(slots=True)
 class Joins:
     """The groups of one request, by step, and those that have not been asked for yet."""
 
-    _groups: dict[tuple[int, object], Group] = field(default_factory=dict[tuple[int, object], Group])
+    _groups: dict[int, dict[object, Group]] = field(default_factory=dict[int, dict[object, Group]])
     queued: dict[PlannedCall, list[Group]] = field(default_factory=dict[PlannedCall, list[Group]])
 
     def group(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...]) -> tuple[Group, bool]:
         """Return the group that an item belongs to, and whether it is a new one."""
-        key = (call.number, _key(values))
-        group = self._groups.get(key)
-        if group is not None:
-            group.frames.append(frame)
-            return group, False
-        group = self._groups[key] = Group(values, [frame])
-        return group, True
+        groups = self._groups.get(call.number)
+        if groups is None:
+            groups = self._groups[call.number] = {}
+        group = Group(values, [frame])
+        try:
+            known = groups.setdefault(values, group)
+        except TypeError:
+            # What cannot be compared quickly is equal to itself alone.
+            return group, True
+        if known is group:
+            return group, True
+        known.frames.append(frame)
+        return known, False
 
     def queue(self, call: PlannedCall, group: Group) -> None:
         """Keep a group until all that can ask has asked."""
         self.queued.setdefault(call, []).append(group)
-
-
-def _key(values: tuple[Any, ...]) -> object:
-    """Return what makes calls equal; what cannot be compared quickly is equal to itself alone."""
-    try:
-        hash(values)
-    except TypeError:
-        return object()
-    return values
 
 
 def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Group], tuple[Any, ...]]]:
@@ -61,18 +62,20 @@ def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Gro
 
 
 def shared_out(
-    chunk: Sequence[Group], call: PlannedCall, answer: Any, failure: Failure | None
-) -> Iterator[tuple[Group, Any, Failure | None]]:
-    """Yield what each group gets of an answer: all of it, or of that to a batch its item, or that there is none."""
-    if call.batch is None:
-        yield from ((group, answer, failure) for group in chunk)
-        return
-    found = {call.batch.key(item): item for item in answer or ()}
+    chunk: Sequence[Group],
+    call: PlannedCall,
+    batch: Batch,
+    answer: Sequence[Any] | None,
+    failure: Failure | None,
+) -> Iterator[Share]:
+    """Yield what each group gets of the answer to a batch: its item, or that there is none."""
+    found = {batch.key(item): item for item in answer or ()}
     for group in chunk:
-        if failure is None and group.values[0] not in found:
+        key = group.values[0]
+        if failure is None and key not in found:
             yield group, None, Failure(_missing(call), call)
         else:
-            yield group, found.get(group.values[0]), failure
+            yield group, found.get(key), failure
 
 
 def _missing(call: PlannedCall) -> UpstreamStatus:

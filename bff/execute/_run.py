@@ -1,7 +1,7 @@
 """Run a plan for one request: every step begins the moment its inputs exist, and none outlives the answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -10,7 +10,7 @@ from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, Overloaded, RejectedError, UpstreamError
 from bff.execute._crew import Crew
 from bff.execute._frame import Failure, Frame
-from bff.execute._joins import Group, Joins, chunks, shared_out
+from bff.execute._joins import Group, Joins, Share, chunks, shared_out
 from bff.execute._missing import missing_of
 from bff.execute._outcome import Bindings, Outcome, RequestFailed, soft_deadline
 from bff.execute._progress import Progress
@@ -25,11 +25,11 @@ _Job: TypeAlias = tuple[PlannedCall, tuple[Any, ...], _Target]
 """A call that is ready to be made, with its arguments, and for whom: the frame that asks, or the items in groups."""
 
 
-async def run(
+def run(
     plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, *, max_calls: int
-) -> Outcome:
+) -> Coroutine[Any, Any, Outcome]:
     """
-    Answer one request.
+    Return what answers one request when it is awaited.
 
     `bindings` are one for each operation of the plan; what lies past `max_calls` fails. Raises `RequestFailed`; when it
     fails or is cancelled, it cancels and awaits every call that is still under way, unless it has begun to write: then
@@ -37,8 +37,8 @@ async def run(
     """
     straight = plan.straight
     if straight is not None and len(straight.calls) <= max_calls:
-        return await run_straight(plan, straight, bindings, params, scope)
-    return await _Run(plan, bindings, params, scope, max_calls).outcome()
+        return run_straight(plan, straight, bindings, params, scope)
+    return _Run(plan, bindings, params, scope, max_calls).outcome()
 
 
 class _Run(Crew):
@@ -207,9 +207,12 @@ class _Run(Crew):
         if isinstance(target, Frame):
             self._progress.settle(call, target, value, failure)
             return
-        if call.batch is not None:
+        if call.batch is None:
+            shares: Iterable[Share] = [(group, value, failure) for group in target]
+        else:
             self._progress.busy[call.number] -= len(target)
-        for group, item, missing in shared_out(target, call, value, failure):
+            shares = shared_out(target, call, call.batch, value, failure)
+        for group, item, missing in shares:
             group.outcome = (item, missing)
             for frame in group.frames:
                 self._progress.settle(call, frame, item, missing)

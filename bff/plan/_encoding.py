@@ -12,11 +12,11 @@ from bff.declare import _graph as graph
 from bff.declare._graph import Node
 from bff.declare._types import spell, type_of_constant
 from bff.plan._asking import node_fields, passed_on
-from bff.plan._native import is_written_alike
+from bff.plan._native import is_made_alike, is_written_alike
 from bff.plan._shapes import shape_facts
 from bff.plan._style import Style, has_fields
 
-__all__ = ["Encoder", "by_pydantic", "encoder_of"]
+__all__ = ["Encoder", "by_msgspec", "by_pydantic", "encoder_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def encoder_of(answer: Node, style: Style) -> Encoder:
     left = dict(_unlike(answer, style, "", set()))
     if left:
         return Encoder(by_pydantic, "pydantic", tuple(left.items()))
-    return Encoder(_by_msgspec, "msgspec", ())
+    return Encoder(by_msgspec, "msgspec", ())
 
 
 def by_pydantic(value: Any) -> bytes:
@@ -52,7 +52,7 @@ def _raw(value: Any) -> Raw:
 _write = msgspec.json.Encoder(enc_hook=_raw).encode
 
 
-def _by_msgspec(value: Any) -> bytes:
+def by_msgspec(value: Any) -> bytes:
     try:
         return _write(value)
     except Exception:  # noqa: BLE001 - whatever it was, pydantic can write it or says why not
@@ -80,8 +80,20 @@ def _unlike(node: Node, style: Style, path: str, seen: set[tuple[int, str]]) -> 
         at = f"{path}[]" if isinstance(node, graph.Each | graph.Listing) else path
         for part in inner:
             yield from _unlike(part, style, at, seen)
-    elif not (is_written_alike(node.type) or (not style.is_plain and has_fields(node.type))):
+    elif not (_is_alike(node) or (not style.is_plain and has_fields(node.type))):
         yield path or "*", spell(node.type)
+
+
+def _is_alike(node: Node) -> bool:
+    return is_made_alike(node.type) if _is_made(node) else is_written_alike(node.type)
+
+
+def _is_made(node: Node) -> bool:
+    """Say whether a value, or what it is a part of, is what code of the user's returned."""
+    if isinstance(node, graph.Call):
+        return False
+    operands = (node.items,) if isinstance(node, graph.Item) else node.operands
+    return isinstance(node, graph.Lifted) or any(map(_is_made, operands))
 
 
 def _unlike_in_shape(

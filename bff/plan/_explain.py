@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import starmap
 from typing import Any
 
 from bff.ambassador._policies import Policies
@@ -11,13 +12,22 @@ from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedSt
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What is left to pydantic, by its path (`*` is all of it), and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedCall:
     """
     One call of a plan.
 
     It starts once the calls `after` have succeeded, and those in `after_settled`, which may fail, are over; both are
-    numbers. `decodes` are paths of its answer, `attempts` how often it is tried at the most, `seconds` how long that
-    may take, `None` where only the deadline ends it; one that is `managed_by_mesh` is tried again by the mesh alone.
+    numbers. `decodes` are paths of its answer, `read_by` is what reads it, and `left` what of it pydantic reads all the
+    same. `attempts` says how often it is tried at the most, `seconds` how long that may take, `None` where only the
+    deadline ends it; one that is `managed_by_mesh` is tried again by the mesh alone.
     `hedged_after` is when it is sent once more beside the first, in seconds or as a quantile; `None` for never.
     One that `is_joined` is made for every item of a list, through `batch` where that names an operation, `batch_size`
     items at once; one that `is_conditional` only where a decision asks for it.
@@ -37,6 +47,8 @@ class ExplainedCall:
     batch: str
     batch_size: int
     decodes: tuple[str, ...]
+    read_by: str
+    left: tuple[Left, ...]
     attempts: int
     seconds: float | None
     hedged_after: float | str | None
@@ -59,7 +71,8 @@ class Explanation:
     `worst_calls` counts every attempt of every call, of which a join makes as many as `max_calls` lets it, and one with
     a batch one for every `batch_size` items; here it counts once.
     `worst_seconds` is the longest chain of calls that wait for one
-    another, each as long as its timeout lets it be, and never more than the `deadline`.
+    another, each as long as its timeout lets it be, and never more than the `deadline`. `written_by` is what writes the
+    answer; where that is pydantic, `left` says because of what.
     """
 
     endpoint: str
@@ -71,6 +84,8 @@ class Explanation:
     worst_calls: int
     worst_seconds: float
     headers: tuple[str, ...]
+    written_by: str
+    left: tuple[Left, ...]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +113,8 @@ def explain(plan: Plan, policies_of: Callable[[Operation[..., Any]], Policies]) 
         worst_calls=_worst_calls(calls, profile.max_calls),
         worst_seconds=min(profile.deadline, max(ends.values(), default=0.0)),
         headers=plan.headers,
+        written_by=plan.encoder.engine,
+        left=tuple(starmap(Left, plan.encoder.left)),
         notes=plan.notes,
     )
 
@@ -176,6 +193,8 @@ def _call(call: PlannedCall, policies: Policies, order: _CallOrder) -> Explained
         batch=batch.full_name if batch else "",
         batch_size=call.batch.max_size if call.batch else 1,
         decodes=call.decoder.fields,
+        read_by=call.decoder.engine,
+        left=tuple(starmap(Left, call.decoder.left)),
         # A write is sent with an `Idempotency-Key`, and may be tried again as a read may.
         attempts=policies.attempts,
         seconds=policies.timeout.total if policies.timeout else None,

@@ -1,22 +1,30 @@
 """What msgspec reads, and what it writes, exactly as pydantic does."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
 from types import UnionType
-from typing import Any, Literal, Never, Union, get_args
+from typing import Annotated, Any, Literal, Never, Union, get_args
 from uuid import UUID
 
+from msgspec import Meta
 from pydantic import BaseModel, TypeAdapter
 
 from bff.declare._types import Type, as_class, origin_of, unwrap
 
-__all__ = ["is_read_alike", "is_written_alike", "reader_of_text"]
+__all__ = ["is_made_alike", "is_read_alike", "is_written_alike", "reader_of_text", "small_float"]
 
 _READ = frozenset({str, int, float, bool, type(None), date})
 _TEXTS = frozenset({Decimal, datetime, time, timedelta, UUID})
-_WRITTEN = _READ | {Decimal, UUID}
+_WRITTEN = frozenset({str, int, bool, type(None), date, datetime, time, Decimal, UUID})
+
+
+def small_float() -> Type:
+    """
+    Return the type of the floats that msgspec writes as pydantic does: from 1e16 on it leaves out the `+` of `1e+16`.
+    """
+    return Annotated[float, Meta(gt=-1e16, lt=1e16)]
 
 
 def is_read_alike(tp: Type) -> bool:
@@ -31,25 +39,39 @@ def reader_of_text(tp: Type) -> Callable[[str], Any] | None:
     return TypeAdapter[Any](tp).validator.validate_python
 
 
-def is_written_alike(tp: Type) -> bool:
+def is_written_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     """
-    Say whether msgspec writes all values of a type as pydantic does.
+    Say whether msgspec writes all values of a type as pydantic does, where they have been read from JSON.
 
     Models may be among them: pydantic itself writes those, wherever they stand.
     """
+    return all(_is_written_alike(leaf) or (leaf is float and has_small_floats) for leaf in _leaves(tp))
+
+
+def is_made_alike(tp: Type) -> bool:
+    """Say the same of values that code of the user's may have made: their offsets from UTC are of any length."""
+    return is_written_alike(tp) and not any(leaf in (datetime, time) for leaf in _leaves(tp))
+
+
+def _leaves(tp: Type) -> Iterator[Type]:
+    """Yield what the values of a type are in the end; a container of an unknown kind is one of them."""
     tp = unwrap(tp)
     origin, args = origin_of(tp) or tp, get_args(tp)
-    if origin in (Union, UnionType):
-        return all(map(is_written_alike, args))
-    if origin in (list, tuple, Sequence):
-        return bool(args) and all(arg is Ellipsis or is_written_alike(arg) for arg in args)
-    if origin in (dict, Mapping):
-        return bool(args) and unwrap(args[0]) is str and is_written_alike(args[1])
-    if origin is Literal:
-        return all(is_written_alike(type(value)) for value in args)
-    cls = as_class(tp)
+    if origin in (Union, UnionType) or (origin in (list, tuple, Sequence) and args):
+        for arg in args:
+            yield from () if arg is Ellipsis else _leaves(arg)
+    elif origin in (dict, Mapping) and args and unwrap(args[0]) is str:
+        yield from _leaves(args[1])
+    elif origin is Literal:
+        yield from map(type, args)
+    else:
+        yield tp
+
+
+def _is_written_alike(leaf: Type) -> bool:
+    cls = as_class(leaf)
     is_known = cls is not None and (cls in _WRITTEN or issubclass(cls, BaseModel))
-    return is_known or tp is Never or _is_plain_choice(tp)
+    return is_known or leaf is Never or _is_plain_choice(leaf)
 
 
 def _is_plain_choice(tp: Type) -> bool:
@@ -63,7 +85,7 @@ def _is_plain_choice(tp: Type) -> bool:
     return not is_own and _are_plain([member.value for member in cls])
 
 
-_OWN = ("_missing_", "__get_pydantic_core_schema__", "__reduce_ex__")
+_OWN = ("_missing_", "__get_pydantic_core_schema__")
 """What an `Enum` of the user's may do besides having members."""
 
 

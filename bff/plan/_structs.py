@@ -16,7 +16,7 @@ from bff.declare._generics import CHECKED, as_class, class_of
 from bff.declare._models import is_root_model, is_rule
 from bff.declare._types import Type, element, listed, mapped, mapping_value, origin_of, spell, union
 from bff.plan._demand import Demand
-from bff.plan._native import is_read_alike, is_written_alike, reader_of_text
+from bff.plan._native import is_read_alike, is_written_alike, reader_of_text, small_float
 from bff.plan._subsets import config_of, has_parts, infos_of_parts, parts_of, why_whole
 
 __all__ = ["Structs", "Unlike"]
@@ -91,7 +91,7 @@ class Structs:
         if isinstance(tp, NewType):
             return self.of(tp.__supertype__, wanted, path)
         if is_read_alike(tp):
-            return tp
+            return small_float() if tp is float and wanted.is_written else tp
         if has_parts(tp):
             return self._struct(tp, wanted, path)
         return self._container(tp, wanted, path)
@@ -168,6 +168,8 @@ class Structs:
             else:
                 self.left[at] = spell(part)
             if read is not None:
+                if wanted.is_written and not is_written_alike(part):
+                    raise Unlike(f"{spell(part)} under `{name}`")
                 readers[name] = read
             made.append((name, text, _declared(name, infos[name])))
         return made, readers
@@ -202,13 +204,14 @@ def _declared(name: str, info: FieldInfo) -> Any:
     """Return what a field is called on the wire, and its default."""
     alias = info.validation_alias
     options: dict[str, Any] = {"name": alias if isinstance(alias, str) else name}
-    factory = cast("Callable[[], Any] | None", info.default_factory)
-    for kind in _MADE_ANEW:
-        factory = kind if isinstance(info.default, kind) else factory
-    if factory is not None:
-        return msgspec.field(default_factory=factory, **options)
-    is_there = info.default is not PydanticUndefined
-    return msgspec.field(default=info.default, **options) if is_there else msgspec.field(**options)
+    kind = type(cast("object", info.default))
+    if kind in _MADE_ANEW:
+        options["default_factory"] = kind
+    elif info.default_factory is not None:
+        options["default_factory"] = info.default_factory
+    elif info.default is not PydanticUndefined:
+        options["default"] = info.default
+    return msgspec.field(**options)
 
 
 def _why_unlike(name: str, info: FieldInfo, config: Mapping[str, Any]) -> str:
@@ -243,7 +246,7 @@ def _why_unwritten(tp: Type, parts: Mapping[str, Type]) -> str:
         if (alias or name) != (info.validation_alias or name) or info.exclude or info.exclude_if:
             return f"`{name}` is not written as it is read"
         is_default = info.default is PydanticUndefined or is_written_alike(type(info.default)) or not info.default
-        if not (is_default and is_written_alike(parts[name])):
+        if not (is_default and is_written_alike(parts[name], has_small_floats=True)):
             return f"msgspec would write `{name}` in another way"
     return ""
 

@@ -1,5 +1,6 @@
 """Where the calls of one test arrive: each is noted, and answered as the script says."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -67,6 +68,8 @@ class Stage:
             what = f"{request.method} {request.origin}{request.target}"
             raise self._refuse(f"{what} (sent by {context.upstream}'s `auth`)", "set `auth` to None in the test's app")
         self._note(operation, arguments.values, request, context)
+        # As over a network: what begins in the same turn is on its way before the first answer is there.
+        await asyncio.sleep(0)
         try:
             return await self.script.respond(Asked(reading, arguments, context, patience))
         except NothingFaked as nothing:

@@ -176,7 +176,7 @@ def test_a_name_that_was_never_there_fails_the_call_before_anything_is_sent(tmp_
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("engine", ["lean", "httpx"])
 def test_a_certificate_is_held_against_the_name_and_not_the_address(tmp_path: Path, engine: str) -> None:
     """It is one for `localhost`, and the upstreams are at addresses that it does not name."""
     import httpx

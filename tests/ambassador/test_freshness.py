@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from bff.ambassador._freshness import UNSTORABLE, Freshness, freshness_of, header, strictest
+from bff.ambassador._headers import Headers
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
 A_MINUTE_PAST = "Sun, 06 Nov 1994 12:01:00 GMT"
@@ -135,6 +136,35 @@ def test_no_header_makes_it_raise_or_last_longer_than_caches_know(headers: Mappi
     freshness = freshness_of(headers)
 
     assert freshness.seconds is None or 0 <= freshness.seconds <= 2**31
+
+
+LINES = st.tuples(
+    st.sampled_from(
+        ["Cache-Control", "cache-control", "Age", "Expires", "Date", "Vary", "Set-Cookie", "ETag", "X-Age"]
+    ),
+    st.sampled_from(
+        [
+            "max-age=60",
+            "Max-Age=5 ",
+            "private",
+            "No-Store",
+            "no-cache",
+            "*",
+            "accept",
+            "10",
+            "",
+            NOON,
+            A_MINUTE_PAST,
+            "\u00e9",
+        ]
+    ),
+)
+
+
+@given(st.lists(LINES, max_size=5))
+def test_it_is_the_same_whether_the_head_is_kept_as_it_came_or_taken_apart(lines: list[tuple[str, str]]) -> None:
+    kept = Headers(("\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)).encode())
+    assert freshness_of(CIMultiDict(lines)) == freshness_of(kept)
 
 
 freshness = st.builds(

@@ -11,6 +11,7 @@ from typing import cast
 import httpx
 import httpx2
 import pytest
+import uvloop
 
 from bff import Timeout
 from bff.ambassador import (
@@ -70,10 +71,22 @@ class Streamed:
         await self._wire.aclose()
 
 
-@pytest.fixture(params=[lean_wire, httpx_wire, httpx2_wire], ids=["lean", "httpx", "httpx2"])
-def plain_wire(request: pytest.FixtureRequest) -> NewWire:
-    wire: NewWire = request.param
-    return wire
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The loop that a test runs on: uvicorn brings uvloop, and its connections are not asyncio's."""
+    if request.param == "uvloop":
+        monkeypatch.setattr("asyncio.run", uvloop.run)
+    return str(request.param)
+
+
+WIRES = {"lean": lean_wire, "lean, uvloop": lean_wire, "httpx": httpx_wire, "httpx2": httpx2_wire}
+
+
+@pytest.fixture(params=WIRES)
+def plain_wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> NewWire:
+    if "uvloop" in request.param:
+        monkeypatch.setattr("asyncio.run", uvloop.run)
+    return WIRES[request.param]
 
 
 @pytest.fixture(params=["whole", "streamed"])
@@ -309,6 +322,7 @@ def test_a_cancelled_call_to_a_peer_that_reads_nothing_closes_its_connection(new
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("loop")
 def test_a_connection_closed_while_it_idled_is_replaced_unseen() -> None:
     """
     The server closes on the second request: one answer for each, three requests on the wire.
@@ -333,6 +347,7 @@ def test_a_write_is_not_repeated_on_its_own_even_on_a_stale_connection(new_wire:
     against(new_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request() -> None:
     """The transport of httpx itself does take it for that, and gives a wire no means to see it."""
 
@@ -344,6 +359,7 @@ def test_what_nobody_asked_for_is_never_the_answer_to_the_next_request() -> None
     against(lean_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_answer_longer_than_it_says_is_none() -> None:
     async def check(server: FaultServer, wire: Wire) -> None:
         with pytest.raises(ContractViolation):
@@ -362,6 +378,7 @@ def test_connections_are_kept_and_shared_by_concurrent_calls(new_wire: NewWire) 
     against(new_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_the_default_wire_serves_one_event_loop_after_another() -> None:
     wire = LeanWire()
 
@@ -376,6 +393,7 @@ def test_the_default_wire_serves_one_event_loop_after_another() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("loop")
 def test_running_out_of_our_own_file_descriptors_says_nothing_about_the_upstream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -391,6 +409,7 @@ def test_running_out_of_our_own_file_descriptors_says_nothing_about_the_upstream
     against(lean_wire, check)
 
 
+@pytest.mark.usefixtures("loop")
 def test_the_default_wire_outlives_a_loop_that_ended_before_it_was_closed() -> None:
     wire = LeanWire()
 
@@ -407,6 +426,7 @@ def test_the_default_wire_outlives_a_loop_that_ended_before_it_was_closed() -> N
         gc.collect()
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_upgrade_that_nobody_asked_for_is_no_answer() -> None:
     async def check(server: FaultServer, wire: Wire) -> None:
         with pytest.raises(ContractViolation):
@@ -420,6 +440,7 @@ def trusting() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=CERTIFICATE)
 
 
+@pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize(
     ("verify", "expected"),
     [

@@ -1,11 +1,15 @@
 """The benchmark's own reckoning: what is asked of whom, what counts as a mistake, and what rounds come to."""
 
 import json
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import benchmarks
+from benchmarks.__main__ import main
 from benchmarks._cases import CASES
 from benchmarks._claims import CLAIMS, verdicts
 from benchmarks._contenders import BASELINE, CONTENDERS
@@ -13,14 +17,19 @@ from benchmarks._measure import Measured, Settings, miscount
 from benchmarks._plot import drawn
 from benchmarks._rate import AtRate
 from benchmarks._rounds import jobs
-from benchmarks._selection import SMOKE, minutes, selected
+from benchmarks._selection import SMOKE, lacking, minutes, selected
 from benchmarks._summary import Summary, summary
+from benchmarks._tools import Tool
 
 EVERYBODY = {name for case in CASES for name in case.contenders}
 
 
 def measured(cpu: float, *, at_rate: AtRate | None = None) -> Measured:
     return Measured(cpu=cpu, rate=1 / cpu, memory=1000, calls=3.0, at_rate=at_rate)
+
+
+def nowhere(_name: str, path: str | None = None) -> None:
+    """Find nothing."""
 
 
 def summed(cpu: float, calls: float = 3.0) -> Summary:
@@ -68,9 +77,8 @@ def test_a_name_that_is_nobodys_is_refused(groups: list[str], contenders: list[s
 
 
 def test_a_process_answers_all_cases_of_one_app() -> None:
-    work = jobs(selected(["fan-out", "bodies"], ["bff_off"]))
-    sizes = sorted(len(asked) for asked in work.values())
-    assert sizes == [1, 1, 1, 1, 4]  # every fan-out has a bulkhead of its own size
+    work = jobs(selected(["fan-out", "bodies", "endpoints"], ["bff_off"]))
+    assert sorted(len(asked) for asked in work.values()) == [1, 1, 1, 8]  # an app of each number of endpoints
 
 
 def test_more_rounds_take_longer() -> None:
@@ -138,8 +146,37 @@ def test_the_picture_names_everybody_and_is_the_same_for_the_same_figures() -> N
     assert drawn(cases, figures) == picture
 
 
+def test_cases_that_grow_are_one_picture_of_lines() -> None:
+    cases = selected(["fan-out"], ())
+    figures = {(case.key, name): summed(0.001 * (case.size or 0)) for case in cases for name in case.contenders}
+    picture = drawn(cases, figures)
+    assert picture.count("CPU µs a request") == 1
+    assert [name for name in cases[0].contenders if CONTENDERS[name].title not in picture] == []
+
+
 def test_the_packages_of_node_are_pinned_without_saying_where_they_come_from() -> None:
     lock = Path(benchmarks.__file__).parent / "contenders" / "node" / "package-lock.json"
     packages = json.loads(lock.read_text())["packages"]
     assert [name for name, package in packages.items() if "resolved" in package] == []
     assert [name for name, package in packages.items() if name and "integrity" not in package] == []
+
+
+def test_whoever_lacks_a_program_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Tool("envoy", lambda: None, "`make bench` installs it")
+    monkeypatch.setitem(CONTENDERS, "envoy", replace(CONTENDERS["envoy"], needs=[gone]))
+    cases, lacks = lacking(selected(["pages/hop"], ()))
+    assert cases == []
+    assert lacks == {"envoy": [gone]}
+
+
+def test_what_is_missing_ends_the_run_and_in_ci_it_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", nowhere)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--smoke"])
+    for is_ci in ("", "true"):
+        monkeypatch.setenv("CI", is_ci)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == (1 if is_ci else 0)
+        assert "apt-get install wrk" in capsys.readouterr().out

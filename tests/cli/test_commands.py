@@ -34,18 +34,22 @@ class TestPlan:
             ├── runs at once
             │   ├── Catalog.product  GET /products/{product_id}
             │   │   ├── decodes  id, sku, name, price, images[].url, images[].width
+            │   │   ├── read by  msgspec; pydantic: price.amount (Decimal)
             │   │   └── at most  3 attempts within 1 s
             │   └── Reviews.of_product  GET /products/{product_id}/reviews  optional
             │       ├── decodes  [].rating, [].title
+            │       ├── read by  msgspec
             │       └── at most  3 attempts within 0.5 s
             ├── runs as soon as what it needs is there
             │   └── Inventory.stock  GET /stock/{sku}  optional
             │       ├── after    Catalog.product
             │       ├── decodes  available
+            │       ├── read by  msgspec
             │       └── at most  3 attempts within 0.5 s
             ├── may be missing
             │   ├── in_stock  where Inventory.stock fails
             │   └── reviews  where Reviews.of_product fails
+            ├── written by  msgspec
             └── at worst  9 calls and 0.8 s
         """
         assert (0, textwrap.dedent(expected)) == (result.exit_code, result.stdout.rstrip("\n") + "\n")
@@ -68,6 +72,8 @@ class TestPlan:
         assert ["Catalog.product", "Inventory.stock", "Reviews.of_product"] == [
             call["name"] for call in explained["calls"]
         ]
+        assert [[{"path": "price.amount", "why": "Decimal"}], [], []] == [call["left"] for call in explained["calls"]]
+        assert ("msgspec", []) == (explained["written_by"], explained["left"])
         assert [[], [0], []] == [call["after"] for call in explained["calls"]]
 
     def test_mermaid_draws_what_is_optional_with_dots(self) -> None:

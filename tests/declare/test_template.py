@@ -1,5 +1,6 @@
 """What an operation's arguments become on the wire: each stays in its place, whatever it holds."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from bff import ContractViolation, UnsafePath, Upstream, call
-from bff.declare._template import Written
+from bff.declare._template import Template
 
 
 class Color(Enum):
@@ -57,9 +58,23 @@ class Shop(Upstream):
     def create(self, product: NewProduct, notify: bool = False) -> None: ...
 
 
+@dataclass(frozen=True)
+class Written:
+    """What the arguments of a call become."""
+
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    content: bytes
+
+
 def written(operation: Any, *args: Any, **kwargs: Any) -> Written:
-    written: Written = operation.template.write(operation.arguments(args, kwargs))
-    return written
+    template: Template = operation.template
+    values = operation.arguments(args, kwargs)
+    return Written(
+        target=template.target(values),
+        headers=tuple(template.headers(values)) if template.headers else (),
+        content=template.content(values) if template.content else b"",
+    )
 
 
 texts = st.text() | st.text(alphabet="./\\%2e?#&=;:@ \r\n\x00\x7f\x85a\u00e9\ud800", max_size=8)

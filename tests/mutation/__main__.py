@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
     if unknown := sorted(set(cores) - set(CORES)):
         parser.error(f"no such core: {', '.join(unknown)}")
     os.chdir(ROOT)
-    for dear in ("aiohttp", "fastapi", "httpx", "tenacity"):  # a trial begins as a copy of this process
+    for dear in ("fastapi", "httpx", "tenacity"):  # a trial begins as a copy of this process
         importlib.import_module(dear)
     reports = [_examine(core) for core in cores]
     print(_table(reports))

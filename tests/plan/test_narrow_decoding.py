@@ -3,13 +3,13 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from msgspec import Struct, structs
+from msgspec import Struct
 from pydantic import (
     AliasChoices,
     AliasPath,
@@ -207,9 +207,8 @@ kinds = st.recursive(
 
 def held_by(value: Any) -> dict[str, Any]:
     """Return the fields of an object: of a model, of a dataclass, or of a Struct, which stands in for one."""
-    if isinstance(value, Struct):
-        return structs.asdict(value)
-    return vars(value)
+    names: Sequence[str] = value.__struct_fields__ if isinstance(value, Struct) else [*vars(value)]
+    return {name: getattr(value, name) for name in names}
 
 
 def needed(value: Any, demand: Demand) -> Any:

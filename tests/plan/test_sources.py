@@ -68,6 +68,12 @@ def answer(name: str, v: str) -> str:
     return name + v
 
 
+@derived
+def calls(name: str) -> str:
+    """Another one, to which the code adds numbers besides."""
+    return name + "?"
+
+
 class Sources(ClientProfile):
     @endpoint.get("/card/{product_id}")
     def card(self, product_id: int) -> Card:
@@ -115,7 +121,7 @@ class Sources(ClientProfile):
 
     @endpoint.get("/names/{product_id}")
     def names_of_the_user_never_hide_those_of_the_code(self, product_id: int) -> str:
-        return answer(Catalog.product(product_id).name, "!")
+        return answer(calls(Catalog.product(product_id).name), "!")
 
     @endpoint.get("/joined/{product_id}")
     def a_join_has_a_frame_for_each_item(self, product_id: int) -> list[Stocked]:
@@ -141,6 +147,16 @@ class Sources(ClientProfile):
         return when(
             is_known, lambda: each(Reviews.of_product(1), Line.of), lambda: each(Reviews.of_product(2), Line.of)
         )
+
+    @endpoint.get("/crossed/{product_id}")
+    def what_two_calls_lead_to_goes_on_after_the_last(self, product_id: int) -> list[int]:
+        product, reviews = Catalog.product(product_id), Reviews.of_product(product_id)
+        name = product.name + present(reviews[0].title)
+        return [
+            optional(Inventory.stock(name).available, default=0),
+            optional(Inventory.stock(name + "!").available, default=0),
+            Inventory.stock(product.sku).available,
+        ]
 
     @endpoint.get("/alternatives/{product_id}")
     def the_first_alternative_that_came_is_taken(self, product_id: int) -> str:
@@ -172,4 +188,4 @@ def test_a_traceback_through_generated_code_shows_its_line() -> None:
 
 def test_names_of_the_user_never_hide_those_of_the_code() -> None:
     product = Product(id=7, sku="s", name="Lamp", images=[])
-    assert "Lamp!" == PLANS["names_of_the_user_never_hide_those_of_the_code"].answer([product], [None], {}, None, [])
+    assert "Lamp?!" == PLANS["names_of_the_user_never_hide_those_of_the_code"].answer([product], [None], {}, None, [])
