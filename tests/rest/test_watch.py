@@ -270,7 +270,7 @@ async def granians(app: Any, port: int) -> AsyncGenerator[None]:
     server = Server(app, port=port, interface=Interfaces.ASGINL, log_enabled=False)
     running = asyncio.create_task(server.serve())
     yield
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await running
 
 
