@@ -86,9 +86,8 @@ class Watch:
 
 
 def _is_stepped(receive: _Receive) -> bool:
-    # What is not written in Python knows its module by its class alone.
-    module = getattr(receive, "__module__", None) or type(getattr(receive, "__self__", None)).__module__
-    return module in _STEPPED
+    # Whose method it is tells, and not its `__module__`, which whatever wraps it may have taken over.
+    return type(getattr(receive, "__self__", None)).__module__ in _STEPPED
 
 
 async def _departure(receive: _Receive) -> None:

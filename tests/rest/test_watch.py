@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import pytest
@@ -27,6 +27,12 @@ REQUEST = {"type": "http.request", "body": b"", "more_body": False}
 DISCONNECT = {"type": "http.disconnect"}
 
 
+def bound(receive: Any, module: str) -> Any:
+    """Return it as the method of a class in some module."""
+    cycle: Any = type("Cycle", (), {"receive": receive, "__module__": module})()
+    return cycle.receive
+
+
 class Fake:
     """What a server knows of one request: `receive` waits for what `say` says, as those of real ones do."""
 
@@ -35,15 +41,14 @@ class Fake:
         self.news = asyncio.Event()
         self.calls = 0
 
-        async def receive() -> dict[str, Any]:
+        async def receive(_: object) -> dict[str, Any]:
             self.calls += 1
             while not self.said:
                 self.news.clear()
                 await self.news.wait()
             return self.said.pop(0)
 
-        receive.__module__ = module
-        self.receive = receive
+        self.receive = bound(receive, module)
 
     def say(self, message: dict[str, Any]) -> None:
         self.said.append(message)
@@ -188,15 +193,14 @@ def test_a_receive_that_gives_way_without_waiting_is_followed(run: Any) -> None:
     async def main() -> tuple[str, int]:
         passed = 0
 
-        async def receive() -> dict[str, Any]:
+        async def receive(_: object) -> dict[str, Any]:
             nonlocal passed
             for _ in range(3):
                 await asyncio.sleep(0)
                 passed += 1
             return DISCONNECT
 
-        receive.__module__ = SERVERS[0]
-        return await watched(receive, lambda: turns(20)), passed
+        return await watched(bound(receive, SERVERS[0]), lambda: turns(20)), passed
 
     assert (LEFT, 3) == run(main())
 
@@ -220,6 +224,7 @@ def test_a_receive_that_has_to_stay_in_its_task_gets_one(run: Any) -> None:
     """A timeout within it would strike the page, were the two in the same task."""
 
     async def main() -> str:
+        @wraps(Fake(SERVERS[0]).receive)
         async def receive() -> dict[str, Any]:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0):
