@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -172,7 +172,7 @@ def test_there_is_a_task_only_for_what_stands_beside_something(
     async def main() -> int:
         made: list[asyncio.Task[Any]] = []
 
-        def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **_: Any) -> asyncio.Task[Any]:
+        def factory(loop: asyncio.AbstractEventLoop, coro: Any, **_: Any) -> asyncio.Task[Any]:
             made.append(asyncio.Task(coro, loop=loop))
             return made[-1]
 
@@ -193,7 +193,8 @@ def test_what_several_calls_lead_to_begins_once_the_last_of_them_is_there(plans:
         return outcome.value, loop.time() - began
 
     value, duration = run(main())
-    assert ([5, 6], pytest.approx(0.6)) == (value, duration)
+    assert [5, 6] == value
+    assert pytest.approx(0.6) == duration
 
 
 @pytest.mark.parametrize("failing", ["a", "c"])
