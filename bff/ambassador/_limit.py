@@ -32,7 +32,7 @@ class Limit:
     seconds: float | None
 
     def __init__(
-        self, task: "asyncio.Task[Any]", end: float, when: float, queue: Queue | None, *, is_callers: bool
+        self, task: "asyncio.Task[Any]", end: float, when: float, queue: Queue | None, is_callers: bool
     ) -> None:
         self._task = task
         self._base = task.cancelling()
@@ -46,7 +46,10 @@ class Limit:
             self._handle = None
             self._arm()
         else:
-            queue.add(self)
+            # As `Queue.add` does.
+            queue.waiting[self] = None
+            if queue.timer is None:
+                queue.arm()
 
     def ring(self) -> None:
         """Cancel the task if the time of the try is up, unless that is held, or that of the call."""

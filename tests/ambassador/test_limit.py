@@ -43,7 +43,7 @@ class ByLimit:
         assert task is not None
         now = loop.time()
         when = now + (PER_TRY if queue else TOTAL)
-        self._limit = Limit(task, now + TOTAL, when, queue, is_callers=False)
+        self._limit = Limit(task, now + TOTAL, when, queue, False)
 
     def begin(self) -> Watching | None:
         return self._limit if self._limit.watch(asyncio.get_running_loop().time(), PER_TRY) else None
@@ -148,7 +148,7 @@ def test_a_try_that_is_shorter_than_the_first_look_ends_in_time() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         queue, start = Queue(loop), loop.time()
-        limit = Limit(task, start + 5.0, start + 5.0, queue, is_callers=False)
+        limit = Limit(task, start + 5.0, start + 5.0, queue, False)
         assert limit.watch(start, 0.5)
         with pytest.raises(asyncio.CancelledError):
             await asyncio.sleep(1e9)
@@ -165,7 +165,7 @@ def test_one_that_was_stopped_leaves_no_timer() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         before = len(loop._scheduled)  # type: ignore[attr-defined]
-        limit = Limit(task, loop.time() + 5.0, loop.time() + 1.0, Queue(loop), is_callers=False)
+        limit = Limit(task, loop.time() + 5.0, loop.time() + 1.0, Queue(loop), False)
         await asyncio.sleep(2.0)
         limit.stop()
         await asyncio.sleep(0)
@@ -178,7 +178,7 @@ def test_a_cancellation_from_outside_is_nobodys_time() -> None:
     async def main() -> tuple[bool, bool, bool]:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        limit = Limit(task, loop.time() + 5.0, loop.time() + 1.0, Queue(loop), is_callers=False)
+        limit = Limit(task, loop.time() + 5.0, loop.time() + 1.0, Queue(loop), False)
         assert limit.watch(loop.time(), 1.0)
         loop.call_later(0.5, task.cancel)
         with pytest.raises(asyncio.CancelledError):
