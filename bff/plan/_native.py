@@ -85,7 +85,7 @@ def _is_plain_choice(tp: Type) -> bool:
     return not is_own and _are_plain([member.value for member in cls])
 
 
-_OWN = ("_missing_", "__get_pydantic_core_schema__", "__reduce_ex__")
+_OWN = ("_missing_", "__get_pydantic_core_schema__")
 """What an `Enum` of the user's may do besides having members."""
 
 

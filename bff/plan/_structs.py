@@ -204,10 +204,10 @@ def _declared(name: str, info: FieldInfo) -> Any:
     """Return what a field is called on the wire, and its default."""
     alias = info.validation_alias
     options: dict[str, Any] = {"name": alias if isinstance(alias, str) else name}
-    for kind in _MADE_ANEW:
-        if isinstance(info.default, kind):
-            return msgspec.field(default_factory=kind, **options)
-    if info.default_factory is not None:
+    kind = type(cast("object", info.default))
+    if kind in _MADE_ANEW:
+        options["default_factory"] = kind
+    elif info.default_factory is not None:
         options["default_factory"] = info.default_factory
     elif info.default is not PydanticUndefined:
         options["default"] = info.default

@@ -39,24 +39,24 @@ def told(value: Any, demand: Demand) -> Any:
             return {name: told(items.get(name), part) for name, part in demand.fields.items()}
         return [(key, told(item, demand.of_items())) for key, item in items.items()]
     if isinstance(value, (list, tuple)):
-        return type(value), [told(item, demand.of_items()) for item in value]
+        return type(cast("object", value)), [told(item, demand.of_items()) for item in cast("Sequence[Any]", value)]
     return type(value), repr(value)
 
 
 def names_of(value: Any) -> Sequence[str]:
     """Return the fields of an object in their order, whatever class holds it."""
-    return value.__struct_fields__ if isinstance(value, Struct) else [*vars(value)]
+    held: Any = value
+    return held.__struct_fields__ if isinstance(value, Struct) else [*held.__dict__]
 
 
-@settings(suppress_health_check=[*HealthCheck], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
 @given(kinds, st.data())
 def test_a_body_is_accepted_refused_and_read_as_pydantic_does(kind: Kind, data: st.DataObject) -> None:
     demand, content = data.draw(kind.demands), data.draw(bodies(kind))
     decoder = build_decoder(kind.tp, demand)
     expected, mistakes = outcome(TypeAdapter[Any](narrow(kind.tp, demand, {})).validate_json, content)
     found, said = outcome(decoder.decode, content)
-    is_fast = decoder.engine == "msgspec" and not decoder.decode.__self__._misses
-    event(f"{decoder.engine} {is_fast}, {'refused' if mistakes else 'accepted'}")
+    event(f"{decoder.engine}, {'refused' if mistakes else 'accepted'}")
     assert mistakes == said
     assert told(expected, demand) == told(found, demand)
     if demand.is_written and mistakes is None:

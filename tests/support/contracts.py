@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, make_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal, NewType
+from typing import Annotated, Any, Literal, NewType, cast
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -29,6 +29,7 @@ from typing_extensions import TypedDict
 
 from bff.declare._types import listed, mapped, union
 from bff.plan._demand import WHOLE, WRITTEN, Demand
+from tests.support.spellings import ANYTHING, DECIMALS, IDS, INTEGERS, REST, SKIPPED, TEXTS, TIMES, USUAL_TEXTS
 
 _numbers = itertools.count()
 
@@ -65,7 +66,7 @@ class Tree(BaseModel):
 class Counted(BaseModel):
     id: int
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def twice(self) -> int:
         return 2 * self.id
@@ -110,179 +111,6 @@ class Kind:
     demands: st.SearchStrategy[Demand] = field(default_factory=lambda: st.sampled_from([WHOLE, WRITTEN]))
 
 
-INTEGERS = [
-    *(
-        "0",
-        "1",
-        "7",
-        "-1",
-        "-0",
-        "2",
-        "1.0",
-        "2.0",
-        "1.5",
-        "-0.0",
-        "1e3",
-        "1E+2",
-        "10e-1",
-        "01",
-        "1.",
-        "+1",
-        '"1"',
-        '" 1 "',
-    ),
-    *(
-        '"1.0"',
-        '"1_0"',
-        "true",
-        "false",
-        '"true"',
-        "9223372036854775807",
-        "9223372036854775808",
-        "18446744073709551615",
-    ),
-    *("18446744073709551616", "-9223372036854775809", "9007199254740993", "9007199254740993.0", "1e18", "1e19", "1e30"),
-    *("123456789012345678901234567890", "1e400", "1e-400", "NaN", "Infinity", "-Infinity", "0x1", "1_000", '"NaN"'),
-    *(
-        "9" * 309,
-        "9" * 4300,
-        "-" + "9" * 4300,
-        "9" * 4301,
-        "0." + "9" * 400,
-        "0." + "3" * 5000,
-        "5e-324",
-        "0.1",
-        "1.50",
-    ),
-    *("0.30000000000000004", "1.7976931348623159e308", "0e99999999999", "1e99999999999", "4503599627370496.5"),
-]
-TEXTS = [
-    *(
-        '""',
-        '"a"',
-        '"book"',
-        '"film"',
-        '"red"',
-        '"b\u00e9"',
-        '"b\\u00e9"',
-        '"known"',
-        '"text"',
-        '"\\ud83d\\ude00"',
-        '"\U0001f600"',
-    ),
-    *(
-        '"\\ud800"',
-        '"\\udc00\\ud800"',
-        '"\\u0000"',
-        '"\\n\\"\\\\\\/"',
-        '"\\q"',
-        '"\\u12"',
-        '"a\nb"',
-        '"\x7f"',
-        '"\u2028"',
-        '"it\'s"',
-    ),
-    *('"[[{"', '"}]"', '" pad "', "'a'", '"YWJj"', '"https://a.example/b?c=d"', '"HTTP://A.example"', '"\\"]"'),
-]
-TIMES = [
-    *(
-        '"2026-07-23"',
-        '"2024-02-29"',
-        '"2023-02-29"',
-        '"0000-01-01"',
-        '"0001-01-01"',
-        '"9999-12-31"',
-        '"2026-7-3"',
-        '"20260723"',
-    ),
-    *(
-        '"2026-07-23T00:00:00"',
-        '"2026-07-23T00:00:00Z"',
-        '"2026-07-23 10:00:00.123456789+02:00"',
-        '"2026-07-23T10:00:00.9999999Z"',
-    ),
-    *(
-        '"2026-07-23t10:00z"',
-        '"2026-07-23T24:00:00"',
-        '"2026-07-23T23:59:60"',
-        '"2026-07-23T10:00:00-00:00"',
-        '" 2026-07-23"',
-    ),
-    *(
-        '"2026-07-23 "',
-        '"2026-07-23\\u0000"',
-        '"2026\\u002d07-23"',
-        "1784764800",
-        "1784764800000",
-        "1784764800.5",
-        '"1784764800"',
-        "0",
-    ),
-    *(
-        '"10:00"',
-        '"10:00:00.5"',
-        '"10:00:00Z"',
-        '"P1DT2H"',
-        '"1 day, 2:00:00"',
-        '"-PT0.5S"',
-        '"PT1.0000005S"',
-        "86400",
-        '"-00:30"',
-        '"1 00:00:00"',
-    ),
-]
-DECIMALS = [
-    '"1.50"',
-    '"1E+3"',
-    '"-0"',
-    '"1_0"',
-    '" 1 "',
-    '"NaN"',
-    '"sNaN"',
-    '"Infinity"',
-    '"0.1"',
-    '"\u0661"',
-    '"."',
-    '"1e999999999"',
-    '""',
-]
-IDS = [
-    *(
-        '"12345678-1234-5678-1234-567812345678"',
-        '"12345678123456781234567812345678"',
-        '"{12345678-1234-5678-1234-567812345678}"',
-    ),
-    *(
-        '"urn:uuid:12345678-1234-5678-1234-567812345678"',
-        '"1234567812345678-1234567812345678"',
-        '"12345678-1234-5678-1234-56781234567A"',
-    ),
-]
-REST = [
-    "null",
-    "true",
-    "false",
-    "{}",
-    "[]",
-    '{"a":1}',
-    '{"id":1}',
-    '[1,"a",null]',
-    "[[]]",
-    "tru",
-    "",
-    '{"a":1,"a":2}',
-    "[1,]",
-    "{,}",
-    "[" * 150 + "]" * 150,
-]
-ANYTHING = st.sampled_from(
-    [*INTEGERS, *TEXTS, *TIMES, *DECIMALS, *IDS, *REST, "[" * 250 + "]" * 250, '{"a":' * 250 + "1" + "}" * 250]
-)
-
-
-SKIPPED = st.sampled_from([*INTEGERS[:10], *TEXTS[:11], *TIMES[:3], *REST[:9], "9" * 4299, "1e400", '"[[{"', '"\\"]"'])
-
-
 def leaf(tp: Any, *usual: Sequence[str]) -> Kind:
     mostly = st.sampled_from([text for texts in usual for text in texts])
     return Kind(tp, st.integers(0, 40).flatmap(lambda dice: mostly if dice else ANYTHING))
@@ -293,19 +121,19 @@ def among(*values: str) -> list[str]:
 
 
 PLAIN = [
-    leaf(str, TEXTS[:11]),
+    leaf(str, USUAL_TEXTS),
     leaf(int, INTEGERS[:7]),
     leaf(float, [*INTEGERS[:10], "0.1", "1e30", "5e-324", "1e400", "9" * 309]),
     leaf(bool, among("true", "false")),
     leaf(date, TIMES[:2]),
-    leaf(datetime, [TIMES[8], TIMES[9], TIMES[11]]),
+    leaf(datetime, TIMES[2:5]),
     leaf(Decimal, DECIMALS[:3]),
     leaf(UUID, IDS[:2]),
     leaf(Colour, among('"red"', '"b\u00e9"', '"b\\u00e9"')),
     leaf(Size, among("1", "2")),
     leaf(Literal["a", "book", "\u00e9"], among('"a"', '"book"', '"\\u0061"')),
     leaf(Literal[1, 2], among("1", "2")),
-    leaf(Sku, TEXTS[:11]),
+    leaf(Sku, USUAL_TEXTS),
 ]
 LEAVES = [
     leaf(str, TEXTS),
@@ -360,6 +188,11 @@ LEAVES = [
 SPACE = st.sampled_from(["", "", "", " ", "\n\t", "\r\n "])
 
 
+def sequence(tp: Any) -> Any:
+    """Return the type of a sequence of such items."""
+    return cast("Any", Sequence)[tp]
+
+
 @st.composite
 def containers(draw: st.DrawFn, inner: Kind) -> Kind:
     items = st.lists(inner.texts, max_size=2).map(lambda texts: f"[{','.join(texts)}]")
@@ -368,7 +201,7 @@ def containers(draw: st.DrawFn, inner: Kind) -> Kind:
     of_items = st.sampled_from([WHOLE, WRITTEN]) | inner.demands.map(lambda demand: Demand(items=demand))
     kinds = [
         Kind(listed(inner.tp), items, of_items),
-        Kind(Sequence.__class_getitem__(inner.tp), items, of_items),
+        Kind(sequence(inner.tp), items, of_items),
         Kind(tuple.__class_getitem__((inner.tp, ...)), items, of_items),
         Kind(tuple.__class_getitem__((inner.tp, inner.tp)), items, of_items),
         Kind(mapped(str, inner.tp), pairs, of_items),
@@ -393,12 +226,10 @@ CONFIGS: list[ConfigDict] = [
     ConfigDict(validate_default=True),
 ]
 ALIASES: list[tuple[str, ...]] = [*([()] * 20), ("other",), ("other",), ("\u00e9",), ("one", "two"), ("in", "to")]
+SETTLED: list[Any] = [None, 7, "text", 0.5, date(2024, 1, 31), Decimal("1.50"), Colour.RED, [], {}, [1]]
 DEFAULTS: list[dict[str, Any]] = [
     *([{}] * 40),
-    *[
-        {"default": value}
-        for value in (None, 7, "text", 0.5, date(2024, 1, 31), Decimal("1.50"), Colour.RED, [], {}, [1])
-    ],
+    *({"default": value} for value in SETTLED),
     *[{"default_factory": made} for made in (list, dict, lambda: 7)],
     {"default": "x", "exclude": True},
     {"default": 1, "serialization_alias": "written"},
