@@ -15,9 +15,9 @@ class Limit:
     """
     Cancel the task of a call when its time is up, at `end`, and before that when the time of a try is.
 
-    What two `Alarm`s do, at half of their cost: both times have one place in a `queue` that somebody else watches, or
-    a timer. `when` it is its turn it looks whether either of them is up, and goes on with a timer of its own. For a
-    try it is what wires know as `Context.watch`; `seconds` are how long the try may take.
+    What two `Alarm`s do, at two thirds of their cost: both times have one place in a `queue` that somebody else
+    watches, or a timer. `when` it is its turn it looks whether either of them is up, and goes on with a timer of its
+    own. For a try it is what wires know as `Context.watch`; `seconds` are how long the try may take.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Limit:
         if self._running_end() <= self.when:
             self._try_end, self._try_rang = inf, True
             self._task.cancel()
-        if self.end <= self.when:
+        if self.end <= self.when and not self.rang:
             self.rang = True
             self._task.cancel()
         self._arm()
