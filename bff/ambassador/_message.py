@@ -108,38 +108,52 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
     Raises `ValueError` where a name or value holds what would begin another line.
     """
     method, headers, content = request.method, request.headers, request.content
-    coding = ACCEPT_ENCODING
+    text, coding = f"{method} {request.target} HTTP/1.1\r\n", ACCEPT_ENCODING
     try:
-        lines = _lines(headers, _begun)
+        text, count = _with_fields(text, headers, _begun)
     except KeyError:
-        lines = _lines(headers, _learned(headers))
-    if len(lines) < len(headers):
+        text, count = _with_fields(text, headers, _learned(headers))
+    if count < len(headers):
         ours = {name.lower(): value for name, value in headers}
         host = ours.get("host", host)
         if is_raw:
             coding = ours.get("accept-encoding", coding)
-    lines.append(f"host: {host}")
+    text = f"{text}host: {host}\r\naccept-encoding: {coding}\r\n"
+    breaks = count + 3
     if method not in _BODILESS or content != b"":
         _lowered(method)
-        if not isinstance(content, bytes):
-            length = declared_length(request)
-            lines.append("transfer-encoding: chunked" if length is None else f"content-length: {length}")
-        elif content or method in _WITH_BODY:
-            lines.append(f"content-length: {len(content)}")
-    written = "".join((request.target, coding, *lines))
-    if "\n" in written or "\r" in written or "\0" in written:
+        framing = _framing(request)
+        if framing:
+            text, breaks = f"{text}{framing}\r\n", breaks + 1
+    # As many breaks as lines, and so none within one.
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header holds a line break or NUL")
-    text = "\r\n".join(lines)
     try:
-        return f"{method} {request.target} HTTP/1.1\r\naccept-encoding: {coding}\r\n{text}\r\n\r\n".encode()
+        return f"{text}\r\n".encode()
     except UnicodeEncodeError:
         pass
     # Raised out here: the other error quotes the whole head.
     raise ValueError("a header holds what is no text")
 
 
-def _lines(headers: Sequence[tuple[str, str]], begun: Mapping[str, str]) -> list[str]:
-    return [f"{begin}{value}" for name, value in headers if (begin := begun[name])]
+def _with_fields(text: str, headers: Sequence[tuple[str, str]], begun: Mapping[str, str]) -> tuple[str, int]:
+    """Return `text` with a line for each header that is not ours to write, and how many these are."""
+    count = 0
+    for name, value in headers:
+        begin = begun[name]
+        if begin:
+            text = f"{text}{begin}{value}\r\n"
+            count += 1
+    return text, count
+
+
+def _framing(request: Request) -> str:
+    """Return the header that says how long a request's body is, empty where there is none to be."""
+    content = request.content
+    if not isinstance(content, bytes):
+        length = declared_length(request)
+        return "transfer-encoding: chunked" if length is None else f"content-length: {length}"
+    return f"content-length: {len(content)}" if content or request.method in _WITH_BODY else ""
 
 
 def _learned(headers: Sequence[tuple[str, str]]) -> Mapping[str, str]:
