@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NewType, Protocol, TypeVar
 
 import pytest
 from msgspec import Struct
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, RootModel, create_model, field_validator
 from typing_extensions import TypeAliasType, TypedDict
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint, present
@@ -35,11 +35,8 @@ class Money(BaseModel):
 
 def model(tp: Any, default: Any = ..., **config: Any) -> Any:
     """Return a contract with one field."""
-    return type(
-        "Made",
-        (BaseModel,),
-        {"__annotations__": {"id": tp}, "id": Field(default), "model_config": ConfigDict(**config)},
-    )
+    declared: dict[str, Any] = {"id": (tp, default), "__config__": config}
+    return create_model("Made", **declared)
 
 
 @pytest.mark.parametrize(
