@@ -48,9 +48,11 @@ def is_written_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     return all(_is_written_alike(leaf) or (leaf is float and has_small_floats) for leaf in _leaves(tp))
 
 
-def is_made_alike(tp: Type) -> bool:
+def is_made_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     """Say the same of values that code of the user's may have made: their offsets from UTC are of any length."""
-    return is_written_alike(tp) and not any(leaf in (datetime, time) for leaf in _leaves(tp))
+    return is_written_alike(tp, has_small_floats=has_small_floats) and not any(
+        leaf in (datetime, time) for leaf in _leaves(tp)
+    )
 
 
 def _leaves(tp: Type) -> Iterator[Type]:
