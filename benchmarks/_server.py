@@ -45,7 +45,7 @@ class Running:
     def complaints(self) -> str:
         """Return the end of what it has written, without the access log: why it may have done what it did."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if _ACCESS not in line]
-        return "\n".join(lines[-10:])
+        return "\n".join(lines[-3:])
 
     def forget_peak(self) -> None:
         """Look for the peak anew."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Final
+from unittest.mock import patch
 
 from typing_extensions import override
 
@@ -18,11 +20,10 @@ _END: Final = b"\r\n\r\n"
 class Transport(asyncio.Transport):
     """The near end of the connection; a request without a body ends with its head."""
 
-    def __init__(self, protocol: asyncio.BaseProtocol, answers: Mapping[bytes, bytes], near: socket.socket) -> None:
-        super().__init__({"socket": near, "peername": near.getpeername(), "sockname": near.getsockname()})
+    def __init__(self, protocol: asyncio.BaseProtocol, answers: Mapping[bytes, bytes]) -> None:
+        super().__init__()
         self._protocol = protocol
         self._answers = answers
-        self._near = near
         self._asked = b""
         self._loop = asyncio.get_running_loop()
 
@@ -66,9 +67,11 @@ class Transport(asyncio.Transport):
 
     @override
     def close(self) -> None:
-        self._near.close()
+        """Have nothing to close."""
 
-    abort = close
+    @override
+    def abort(self) -> None:
+        """As `close`."""
 
     @override
     def pause_reading(self) -> None:
@@ -79,19 +82,22 @@ class Transport(asyncio.Transport):
         """As `pause_reading`."""
 
 
-def connect_nowhere(bodies: Mapping[str, bytes]) -> str:
-    """Let connections that the running loop makes be answered by target with `bodies`; returns an address for them."""
-    loop = asyncio.get_running_loop()
+@contextmanager
+def connecting_nowhere(bodies: Mapping[str, bytes]) -> Generator[str]:
+    """Give an origin whose connections, if made meanwhile by the running loop, are answered with `bodies` by target."""
     answers = {target.encode(): _HEAD % len(body) + body for target, body in bodies.items()}
-    listening = socket.create_server(("127.0.0.1", 0))  # never accepts: it is there for clients that make sockets first
 
     async def create_connection(
-        factory: Callable[[], asyncio.BaseProtocol], *_: Any, sock: socket.socket | None = None, **__: Any
+        factory: Callable[[], asyncio.BaseProtocol], *_: object, sock: socket.socket, **__: object
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        sock.close()
         protocol = factory()
-        transport = Transport(protocol, answers, sock or socket.create_connection(listening.getsockname()))
+        transport = Transport(protocol, answers)
         protocol.connection_made(transport)
         return transport, protocol
 
-    loop.create_connection = create_connection  # type: ignore[method-assign,assignment]
-    return "http://{}:{}".format(*listening.getsockname())
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,  # our wire connects a socket first; nobody reads from it
+        patch.object(asyncio.get_running_loop(), "create_connection", create_connection),
+    ):
+        yield "http://{}:{}".format(*listening.getsockname())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from benchmarks.instructions._canned import connect_nowhere
+from benchmarks.instructions._canned import connecting_nowhere
 from benchmarks.instructions._stage import (
     PRODUCTS,
     NullWire,
@@ -25,7 +25,6 @@ from bff.declare._operation import operations_of
 from bff.declare._scope import RequestScope
 from bff.execute._run import Outcome, run
 from bff.plan._plan import Plan
-from bff.rest._reply import encode
 from examples.mobile_bff.app import Mobile
 from examples.services import Catalog, Inventory, Reviews
 from examples.web_bff.app import Web
@@ -85,16 +84,18 @@ async def _call(**options: Any) -> Once:
 async def _wire(document: str) -> Once:
     """One request and its answer over the default wire, on a connection that is kept."""
     documents = await fetched()
-    origin = connect_nowhere(documents)
     wire = new_wire(None, connect=1.0, verify=True)
     headers = [("accept", "application/json"), ("user-agent", "bff")]
     targets = {number: _targets(documents, number)[document] for number in PRODUCTS}
 
-    async def once(number: int) -> object:
-        answer = await wire.send(Request("GET", origin, targets[number], headers), Context("upstream"))
-        assert len(answer.content) == len(documents[targets[number]])
-        return answer
+    with connecting_nowhere(documents) as origin:
 
+        async def once(number: int) -> object:
+            answer = await wire.send(Request("GET", origin, targets[number], headers), Context("upstream"))
+            assert len(answer.content) == len(documents[targets[number]])
+            return answer
+
+        await once(1)
     return once
 
 
@@ -118,11 +119,11 @@ async def _execute(page: str) -> Once:
 
 async def _encode(page: str) -> Once:
     """The writing of an answer."""
-    _, execute = await _planned(page)
+    plan, execute = await _planned(page)
     values = {number: (await execute(number)).value for number in PRODUCTS}
 
     async def once(number: int) -> object:
-        return encode(values[number])
+        return plan.encoder.encode(values[number])
 
     return once
 
@@ -169,6 +170,18 @@ async def _page(page: str) -> Once:
     async def once(number: int) -> object:
         return await asked(app, f"/{page}/products/{number}")
 
+    return once
+
+
+async def _wired(page: str) -> Once:
+    """The same over the default wires: all that a page costs, but for the server and the kernel."""
+    with connecting_nowhere(await fetched()) as origin:
+        app = BFF(Web, Mobile, upstreams=dict.fromkeys(_UPSTREAMS.values(), origin))
+
+        async def once(number: int) -> object:
+            return await asked(app, f"/{page}/products/{number}")
+
+        await once(1)
     return once
 
 
@@ -228,4 +241,5 @@ CASES: Final[Mapping[str, Case]] = {
     **{f"encode/{page}": Case(partial(_encode, page), times=100) for page in _PAGES},
     "edge": Case(_edge),
     **{f"page/{page}": Case(partial(_page, page)) for page in _PAGES},
+    **{f"page/{page}/wired": Case(partial(_wired, page)) for page in _PAGES},
 }

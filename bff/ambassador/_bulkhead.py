@@ -4,13 +4,9 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
-from bff.ambassador._core import Context, Layer, Request, Response, Send
-from bff.errors import Overloaded
 from bff.policy import Bulkhead
 
-__all__ = ["Slots", "limiting"]
-
-_ASK_AGAIN = 1.0  # seconds; by then most of what holds a slot now has ended or timed out
+__all__ = ["Slots"]
 
 
 class Slots:
@@ -63,45 +59,3 @@ class Slots:
                 turn.set_result(None)
                 return
         self.free += 1
-
-
-def limiting(slots: Slots) -> Layer:
-    """Let a try pass when it has a slot, a hedge only if one is free; raise `Overloaded` where it gets none."""
-
-    def layer(send: Send) -> Send:
-        async def limited(request: Request, context: Context) -> Response:
-            if slots.free:
-                slots.free -= 1
-            else:
-                await _queue(slots, context)
-            try:
-                response = await send(request, context)
-            except BaseException:
-                slots.release()
-                raise
-            if response.stream is not None:
-                response.stream.on_end(lambda _: slots.release())
-            elif slots.waiting:
-                slots.release()
-            else:
-                slots.free += 1
-            return response
-
-        return limited
-
-    return layer
-
-
-async def _queue(slots: Slots, context: Context) -> None:
-    try:
-        # A hedge is for what is left over: it would wait behind the very try that is late.
-        if not context.is_hedge and await slots.wait():
-            return
-        reason = f"all {slots.policy.limit} slots are taken"
-    except asyncio.CancelledError:
-        limit = context.limit
-        if limit is None or limit.is_callers or not limit.is_alone():
-            raise
-        # The call's own time ran out in our queue: that is our doing, not the upstream's.
-        reason = f"no slot became free in time, all {slots.policy.limit} are taken"
-    raise Overloaded(reason, upstream=context.upstream, operation=context.operation, retry_after=_ASK_AGAIN)

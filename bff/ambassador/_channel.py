@@ -204,6 +204,8 @@ class Channel(asyncio.Protocol):
         raw, start = self._raw, self._start
         # A strict parser has seen to it that a head ends where this is found first.
         end, line_end = raw.find(_END, start), raw.find(b"\r\n", start)
+        if end > _LONGEST_HEAD:
+            raise Refused(f"a head of more than {_LONGEST_HEAD} bytes")
         try:
             line = status_line(raw[start:line_end])
             headers = read_fields(raw[line_end : end + 2], minor=line.minor)
@@ -261,8 +263,9 @@ class Channel(asyncio.Protocol):
             self.abort()
         if self._drained is not None:
             self._let_write()
-        if self._is_head:
-            self._parser = HttpResponseParser(self)  # it has been told of a body
+        if self._is_head or (self.headers is not None and self.headers.is_coded):
+            # It has been told of a body that does not come, or may remember of trailers what was no header of theirs.
+            self._parser = HttpResponseParser(self)
         if not self._waiter.done():
             self._waiter.set_result(None)
         sink = self._sink

@@ -1,6 +1,7 @@
 """Write a request's head, so that nothing in it can be taken for another header, request or resource."""
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -78,19 +79,8 @@ def unquoted(text: str) -> str:
     return text.splitlines()[0].partition(":")[0].partition("'")[0].partition('"')[0].strip() if text else ""
 
 
-class _Begun(dict[str, str]):
-    """What a header's line begins with, by its name; nothing for one that is the wire's business."""
-
-    def __missing__(self, name: str) -> str:
-        lowered = _lowered(name)
-        begun = "" if lowered in FRAMING or lowered == "host" else f"{name}: "
-        # The same few names come with every request; a caller who makes them up fills no memory.
-        if len(self) < _MOST_NAMES:
-            self[name] = begun
-        return begun
-
-
-_BEGUN: Final = _Begun()
+_begun: dict[str, str] = {}
+"""What a header's line begins with, by its name; nothing for one that is the wire's business."""
 
 
 @lru_cache(1024)
@@ -119,31 +109,44 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
     """
     method, headers, content = request.method, request.headers, request.content
     coding = ACCEPT_ENCODING
-    begun = _BEGUN
-    lines = [begin + value for name, value in headers if (begin := begun[name])]
+    try:
+        lines = _lines(headers, _begun)
+    except KeyError:
+        lines = _lines(headers, _learned(headers))
     if len(lines) < len(headers):
-        ours = {name.lower(): value for name, value in headers if not begun[name]}
+        ours = {name.lower(): value for name, value in headers}
         host = ours.get("host", host)
         if is_raw:
             coding = ours.get("accept-encoding", coding)
     lines.append(f"host: {host}")
     if method not in _BODILESS or content != b"":
         _lowered(method)
-        if isinstance(content, bytes):
-            if content or method in _WITH_BODY:
-                lines.append(f"content-length: {len(content)}")
-        else:
+        if not isinstance(content, bytes):
             length = declared_length(request)
             lines.append("transfer-encoding: chunked" if length is None else f"content-length: {length}")
+        elif content or method in _WITH_BODY:
+            lines.append(f"content-length: {len(content)}")
+    written = "".join((request.target, coding, *lines))
+    # What can be printed holds neither breaks nor what cannot be encoded.
+    if not written.isprintable():
+        if any(character in written for character in "\r\n\0"):
+            raise ValueError("a header holds a line break or NUL")
+        if any("\ud800" <= character <= "\udfff" for character in written):
+            raise ValueError("a header holds what is no text")
     text = "\r\n".join(lines)
-    text = f"{method} {request.target} HTTP/1.1\r\naccept-encoding: {coding}\r\n{text}\r\n\r\n"
-    # Each line has its break, and after the request line, its own, and the last comes another.
-    breaks = len(lines) + 3
-    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
-        raise ValueError("a header holds a line break or NUL")
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        pass
-    # Raised out here: the other error quotes the whole head.
-    raise ValueError("a header holds what is no text")
+    return f"{method} {request.target} HTTP/1.1\r\naccept-encoding: {coding}\r\n{text}\r\n\r\n".encode()
+
+
+def _lines(headers: Sequence[tuple[str, str]], begun: Mapping[str, str]) -> list[str]:
+    return [f"{begin}{value}" for name, value in headers if (begin := begun[name])]
+
+
+def _learned(headers: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, _ in headers:
+        lowered = _lowered(name)
+        found[name] = "" if lowered in FRAMING or lowered == "host" else f"{name}: "
+    # The same few names come with every request; a caller who makes them up fills no memory.
+    if len(_begun) < _MOST_NAMES:
+        _begun.update(found)
+    return found

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from bff.ambassador._addresses import Addresses
+from bff.ambassador._admission import admitting
 from bff.ambassador._announcing import announcing
 from bff.ambassador._attempt import timing
 from bff.ambassador._balancing import balancing
 from bff.ambassador._breaker import Breaker, State
-from bff.ambassador._breaking import breaking
 from bff.ambassador._budget import Budget
-from bff.ambassador._bulkhead import Slots, limiting
+from bff.ambassador._bulkhead import Slots
 from bff.ambassador._coalescing import coalescing, identify_of
 from bff.ambassador._core import Layer, Send
 from bff.ambassador._deadline import deadline
@@ -106,7 +106,7 @@ def build_onion(
 
 
 def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is_lasting: bool = True) -> Onion:
-    """Put the layers together; what has no name is no policy's."""
+    """Put the layers together; what has no name is no policy's, and one that is two has the names of both."""
     onion = [
         *_around_calls(policies, parts, is_lasting=is_lasting),
         *_around_tries(policies, parts, is_lasting=is_lasting),
@@ -117,7 +117,8 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is
     if parts.emitter.has_observers:
         send = reporting(parts.emitter)(send)
     inmost = (*(("fault",) if policies.fault else ()), "wire", *(("mesh",) if policies.managed_by_mesh else ()))
-    return Onion(policies, parts, send, layers=(*(name for name, _ in onion if name), *inmost), close=close)
+    names = " > ".join(name for name, _ in onion if name).split(" > ")
+    return Onion(policies, parts, send, layers=(*names, *inmost), close=close)
 
 
 def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iterator[tuple[str, Layer]]:
@@ -148,10 +149,11 @@ def _around_tries(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iter
     timeout = policies.timeout
     if parts.emitter.wants(AttemptRejected):
         yield "", reporting_refusals(parts.emitter)
-    if parts.breaker and policies.breaker:
-        yield "breaker", breaking(parts.breaker, slow_call=policies.breaker.slow_call)
-    if parts.slots:
-        yield "bulkhead", limiting(parts.slots)
+    admission = (("breaker", parts.breaker), ("bulkhead", parts.slots))
+    if parts.breaker or parts.slots:
+        slow_call = policies.breaker.slow_call if policies.breaker else None
+        name = " > ".join(name for name, part in admission if part)
+        yield name, admitting(parts.breaker, parts.slots, slow_call=slow_call)
     if parts.rate:
         yield "rate limit", rating(parts.rate)
     if parts.addresses:

@@ -202,6 +202,8 @@ def retrying(retrier: Retrier) -> Layer:
                 budget.deposit()
             try:
                 response = await send(request, context)
+            except _FINAL:
+                raise  # at no cost: while a breaker is open, this is what every call comes to
             except Exception as error:  # noqa: BLE001 - raised again, unless there is another try
                 return await _again(retrier, send, request, context, error)
             # Nearly every answer needs no further thought.

@@ -1,10 +1,9 @@
 """An upstream's settings made into something to send with: one wire, and a set of layers for each set of policies."""
 
 import random as chance
-from collections.abc import Awaitable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal, Protocol, cast
+from typing import Any, Literal, cast
 
 from bff.ambassador._address import address
 from bff.ambassador._addresses import Addresses, new_addresses
@@ -19,18 +18,6 @@ from bff.declare._operation import Operation
 from bff.events import Emitter
 
 _DEFAULT_HEADERS = {"accept": "application/json", "user-agent": "bff"}
-
-
-class StandIn(Protocol):
-    """Gives for a connection another one, that takes its place."""
-
-    def __call__(self, real: "Connection", /) -> "Connection":
-        """Return what is sent with instead."""
-        ...
-
-
-STAND_IN: Final[ContextVar[StandIn | None]] = ContextVar("bff_stand_in", default=None)
-"""What takes the place of connections for whatever runs in the current context: tests set it, nobody else does."""
 
 
 class Connection:
@@ -73,7 +60,8 @@ class Connection:
         return Binding(
             operation=operation,
             upstream=self.name,
-            send=self._switched(operation),
+            connection=self,
+            send=self.send_of(operation),
             origin=self.address.origin,
             prefix=self.address.prefix,
             headers=self._headers,
@@ -96,17 +84,6 @@ class Connection:
                     onion.forget_flights()
 
         return written
-
-    def _switched(self, operation: Operation[..., Any]) -> Send:
-        """Let a stand-in send where the context has one."""
-        send = self.send_of(operation)
-
-        # No coroutine of its own: whoever awaits the result awaits the outermost layer.
-        def switched(request: Request, context: Context) -> Awaitable[Response]:
-            stand_in = STAND_IN.get()
-            return (send if stand_in is None else stand_in(self).send_of(operation))(request, context)
-
-        return switched
 
     def force_breaker(self, state: Literal["open", "closed"] | None) -> None:
         """Hold the breakers open or closed, or let them judge again."""

@@ -1,9 +1,10 @@
 """Make one call of an operation: write the request, read the answer, and refuse one that is not as promised."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,10 +17,25 @@ from bff.declare._template import Template
 from bff.errors import ContractViolation, DeadlineExceeded, RejectedError, UpstreamError, UpstreamStatus
 from bff.events import CallFailed, Emitter
 
+if TYPE_CHECKING:
+    from bff.declare._connection import Connection
+
 CREDENTIALS = ("authorization", "cookie")
 IDEMPOTENCY_KEY = "idempotency-key"
 
 _SUCCESS = (200, 299)
+
+
+class StandIn(Protocol):
+    """Gives for a connection another one, that takes its place."""
+
+    def __call__(self, real: "Connection", /) -> "Connection":
+        """Return what is sent with instead."""
+        ...
+
+
+STAND_IN: Final[ContextVar[StandIn | None]] = ContextVar("bff_stand_in", default=None)
+"""What takes the place of connections for whatever runs in the current context: tests set it, nobody else does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,7 @@ class Binding:
 
     operation: Operation[..., Any]
     upstream: str
+    connection: "Connection" = field(repr=False)
     send: Send
     origin: str
     prefix: str
@@ -77,10 +94,12 @@ async def exchange(
     started, response = perf_counter(), None
     try:
         request = _request(binding, values, scope)
+        stand_in = STAND_IN.get()
+        send = binding.send if stand_in is None else stand_in(binding.connection).send_of(binding.operation)
         if scope is None or binding.is_read:
-            response = await binding.send(request, context)
+            response = await send(request, context)
         else:
-            response = await _written(binding, request, context, scope)
+            response = await _written(binding, send, request, context, scope)
         value = _value(binding, response, decode, context, started)
         if scope is not None:
             scope.freshness.append(freshness_of(response.headers))
@@ -115,11 +134,11 @@ def _misfit(error: ValidationError) -> ErrorDetails:
     return error.errors(include_url=False, include_input=False, include_context=False)[0]
 
 
-async def _written(binding: Binding, request: Request, context: Context, scope: RequestScope) -> Response:
+async def _written(binding: Binding, send: Send, request: Request, context: Context, scope: RequestScope) -> Response:
     """Send a write, and keep in mind that it went out, and whether it was done."""
     scope.writes.sent += 1
     try:
-        response = await binding.send(request, context)
+        response = await send(request, context)
     except (UpstreamError, RejectedError) as error:
         is_unsent = isinstance(error, RejectedError) and not isinstance(error, DeadlineExceeded)
         if is_unsent or (isinstance(error, UpstreamError) and not error.sent):

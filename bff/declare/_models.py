@@ -10,12 +10,23 @@ from pydantic import BaseModel, Discriminator, RootModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, get_protocol_members, is_protocol, is_typeddict
 
-from bff.declare._generics import Type, arguments_of, class_of, hints_of, origin_of, substituted, unwrap, walk
+from bff.declare._generics import (
+    Type,
+    arguments_of,
+    as_class,
+    class_of,
+    hints_of,
+    origin_of,
+    remembered,
+    substituted,
+    unwrap,
+    walk,
+)
 
 
 def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
-    cls = tp if isinstance(tp, type) else class_of(tp)
+    cls = as_class(tp) or class_of(tp)
     return cls is not None and (issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls))
 
 
@@ -37,7 +48,7 @@ def infos_of(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
     """Return what pydantic knows of the fields of a model; one that was waiting for another's name is completed."""
     if not model.__pydantic_complete__:
         model.model_rebuild(raise_errors=False)
-    return model.model_fields
+    return model.__pydantic_fields__
 
 
 def annotation_of(model: type[BaseModel], info: FieldInfo) -> Type:
@@ -55,11 +66,16 @@ def fields(tp: Type) -> Mapping[str, Type]:
     cls = class_of(tp)
     if cls is not None and issubclass(cls, BaseModel):
         infos = infos_of(cls)
-        if cls.__pydantic_generic_metadata__["origin"] is None:
-            return {name: info.annotation for name, info in infos.items()}
+        if cls.__pydantic_generic_metadata__["origin"] is None and cls.__pydantic_complete__:
+            return _annotations_in(infos)
         return {name: annotation_of(cls, info) for name, info in infos.items()}
     hints = hints_of(tp)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)} if cls is not None else {}
+
+
+@remembered
+def _annotations_in(infos: Mapping[str, FieldInfo]) -> Mapping[str, Type]:
+    return {name: info.annotation for name, info in infos.items()}
 
 
 def computed_fields(tp: Type) -> frozenset[str]:

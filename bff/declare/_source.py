@@ -138,12 +138,16 @@ def _mark(node: _Definition) -> tuple[int, str]:
     return min((node.lineno, *(decorator.lineno for decorator in node.decorator_list))), node.name
 
 
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what stands in a function itself; functions in it that run are read on their own."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, (*_SCOPES, ast.ClassDef)):
-            yield from _own_nodes(child)
+def _own_nodes(definition: _Definition) -> Sequence[ast.AST]:
+    """Return what stands in a function itself, in the order of the text; functions in it that run are read alone."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [*ast.iter_child_nodes(definition)][::-1]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if not isinstance(node, (*_SCOPES, ast.ClassDef)):
+            waiting += [*ast.iter_child_nodes(node)][::-1]
+    return found
 
 
 class _Finder:
@@ -152,13 +156,15 @@ class _Finder:
     def __init__(self, ran: Ran, definition: _Definition) -> None:
         self._known = ran.known
         self._lines = ran.lines
-        self._nodes = [*_own_nodes(definition)]
+        self._nodes = _own_nodes(definition)
         self._symbolic = {*ran.symbolic}
 
     def found(self) -> Iterator[tuple[int, str, str]]:
         """Yield line, mistake and mend."""
-        self._learn()
-        for node in self._nodes:
+        suspects = [*filter(_is_suspect, self._nodes)]
+        if suspects:
+            self._learn()
+        for node in suspects:
             mistake = self._mistake(node)
             if mistake is not None:
                 yield cast("ast.stmt", node).lineno, *mistake
@@ -232,6 +238,19 @@ class _Finder:
         """Say whether statements make symbolic values, by their text or by what was seen of them."""
         lines = {line for part in body for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)}
         return bool(lines & self._lines) or any(map(self._is_symbolic, body))
+
+
+def _is_suspect(node: ast.AST) -> bool:
+    """Say whether a node is a mistake where its values are symbolic: in most functions none is."""
+    match node:
+        case ast.Compare():
+            return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _TYPE_TESTS
+        case ast.Call(func=ast.Attribute(attr="is_" | "is_not")):
+            return True
+        case _:
+            return isinstance(node, (ast.Match, ast.Try, ast.TryStar, ast.With))
 
 
 def _suppresses(item: ast.withitem) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from operator import is_, length_hint
-from types import FunctionType, MethodType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any, TypeAlias, cast
 
 from bff._unset import UNSET
@@ -56,8 +56,8 @@ def state_of_class(cls: type) -> Sequence[ClassState]:
     ]
 
 
-def _state_of(attributes: Mapping[str, object]) -> ClassState:
-    own = {**attributes}
+def _state_of(attributes: "MappingProxyType[str, object]") -> ClassState:
+    own = attributes.copy()
     own.pop("__annotations__", None)
     changing = {kind for kind in set(map(type, own.values())) if _is_changeable(kind)}
     found = own.items() if changing else ()

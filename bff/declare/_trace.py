@@ -68,7 +68,7 @@ class Trace:
         for operand in operands:
             self.check(operand)
         pinned = self.pinned if issubclass(kind, (Call, When, Fallback, Each)) else frozenset[int]()
-        key = (kind, pinned, *(_identity(value) for value in payload.values()))
+        key = (kind, pinned, *map(_identity, payload.values()))
         known = None if is_new else self._known.get(key)
         if known is not None:
             self.blocks_of[known.id] |= {self._block}

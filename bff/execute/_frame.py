@@ -6,10 +6,6 @@ from typing import Any, Final, NamedTuple
 from bff.errors import ContractViolation, RejectedError, UpstreamError
 from bff.plan._steps import PlannedCall
 
-NEW: Final = 0
-BEGUN: Final = 1
-SETTLED: Final = 2
-
 
 class Failure(NamedTuple):
     """Why a step has no value, and the call that is to blame; `None` where the answer breaks a promise of its own."""
@@ -38,26 +34,29 @@ class Gate:
             self._then()
 
 
+SETTLED: Final[list[Gate]] = []
+"""Who waits for what is settled."""
+
+
 class Frame:
     """
     The outcomes of the steps that are taken once for a request, or once for an item of a list.
 
-    `v` holds values, `f` failures and `waiting` the gates that wait, all by the index of a step; a frame that is inside
-    another one sees its outcomes through `outer`. `broken` holds optional values of the item that break a promise of
-    their own, by node.
+    `v` holds values and `f` failures by the index of a step, `waiting` the gates that wait for it once it has begun,
+    `SETTLED` in the end. A frame that is inside another one sees its outcomes through `outer`. `broken` holds optional
+    values of the item that break a promise of their own, by node.
     """
 
-    __slots__ = ("broken", "depth", "f", "index", "item", "outer", "state", "v", "waiting")
+    __slots__ = ("broken", "depth", "f", "index", "item", "outer", "v", "waiting")
 
-    def __init__(self, size: int, *, item: Any = None, index: int = 0, outer: "Frame | None" = None) -> None:
+    def __init__(self, size: int, item: Any = None, index: int = 0, outer: "Frame | None" = None) -> None:
         self.item = item
         self.index = index
         self.outer = outer
         self.depth: int = 0 if outer is None else outer.depth + 1
         self.v: list[Any] = [None] * size
         self.f: list[Failure | None] = [None] * size
-        self.state = [NEW] * size
-        self.waiting: dict[int, list[Gate]] = {}
+        self.waiting: list[list[Gate] | None] = [None] * size
         self.broken: dict[int, ContractViolation] = {}
 
     def at(self, depth: int) -> "Frame":

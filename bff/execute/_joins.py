@@ -28,31 +28,28 @@ Share: TypeAlias = tuple[Group, Any, Failure | None]
 class Joins:
     """The groups of one request, by step, and those that have not been asked for yet."""
 
-    _groups: dict[tuple[int, object], Group] = field(default_factory=dict[tuple[int, object], Group])
+    _groups: dict[int, dict[object, Group]] = field(default_factory=dict[int, dict[object, Group]])
     queued: dict[PlannedCall, list[Group]] = field(default_factory=dict[PlannedCall, list[Group]])
 
     def group(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...]) -> tuple[Group, bool]:
         """Return the group that an item belongs to, and whether it is a new one."""
-        key = (call.number, _key(values))
-        group = self._groups.get(key)
-        if group is not None:
-            group.frames.append(frame)
-            return group, False
-        group = self._groups[key] = Group(values, [frame])
-        return group, True
+        groups = self._groups.get(call.number)
+        if groups is None:
+            groups = self._groups[call.number] = {}
+        group = Group(values, [frame])
+        try:
+            known = groups.setdefault(values, group)
+        except TypeError:
+            # What cannot be compared quickly is equal to itself alone.
+            return group, True
+        if known is group:
+            return group, True
+        known.frames.append(frame)
+        return known, False
 
     def queue(self, call: PlannedCall, group: Group) -> None:
         """Keep a group until all that can ask has asked."""
         self.queued.setdefault(call, []).append(group)
-
-
-def _key(values: tuple[Any, ...]) -> object:
-    """Return what makes calls equal; what cannot be compared quickly is equal to itself alone."""
-    try:
-        hash(values)
-    except TypeError:
-        return object()
-    return values
 
 
 def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Group], tuple[Any, ...]]]:
@@ -74,10 +71,11 @@ def shared_out(
     """Yield what each group gets of the answer to a batch: its item, or that there is none."""
     found = {batch.key(item): item for item in answer or ()}
     for group in chunk:
-        if failure is None and group.values[0] not in found:
+        key = group.values[0]
+        if failure is None and key not in found:
             yield group, None, Failure(_missing(call), call)
         else:
-            yield group, found.get(group.values[0]), failure
+            yield group, found.get(key), failure
 
 
 def _missing(call: PlannedCall) -> UpstreamStatus:

@@ -79,7 +79,7 @@ def _frames(plan: Plan, place: Place, root: Frame) -> Iterator[Frame]:
 
 def _was_taken(step: PlannedStep, branch: int, frame: Frame) -> bool:
     at = frame.at(step.depth)
-    if at.state[step.index] != SETTLED or at.f[step.index] is not None:
+    if at.waiting[step.index] is not SETTLED or at.f[step.index] is not None:
         return False
     picked = at.v[step.index]
     return branch == ((0 if picked else 1) if isinstance(picked, bool) else picked)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from bff._unset import UNSET
 from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, RejectedError, UpstreamError
-from bff.execute._frame import BEGUN, NEW, SETTLED, Failure, Frame, Gate
+from bff.execute._frame import SETTLED, Failure, Frame, Gate
 from bff.plan._plan import Plan
 from bff.plan._schedule import Needs
 from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
@@ -81,7 +81,9 @@ class Progress:
         if self.is_over:
             return
         index = step.index
-        frame.v[index], frame.state[index] = value, SETTLED
+        frame.v[index] = value
+        # A gate that were kept would refer to its frame, which refers to it.
+        waiting, frame.waiting[index] = frame.waiting[index], SETTLED
         if failure is not None:
             frame.f[index], self.has_failures = failure, True
             if step.is_required:
@@ -89,9 +91,9 @@ class Progress:
                 return
         if step.is_at_once:
             self._follow(step)
-        # A gate that were kept would refer to its frame, which refers to it.
-        for gate in frame.waiting.pop(index, ()):
-            gate.release()
+        if waiting is not None:
+            for gate in waiting:
+                gate.release()
 
     def _follow(self, step: PlannedStep) -> None:
         """Go on with what needed a step that every request takes; once all of them are settled there is an answer."""
@@ -127,26 +129,30 @@ class Progress:
         gate.release()
 
     def _require(self, numbers: Iterable[int], frame: Frame, gate: Gate) -> None:
+        steps = self._plan.steps
         for number in numbers:
-            step = self._plan.steps[number]
-            index, at = step.index, frame if frame.depth == step.depth else frame.at(step.depth)
-            state = at.state[index]
-            if state == SETTLED:
+            step = steps[number]
+            at = frame if frame.depth == step.depth else frame.at(step.depth)
+            waiting = at.waiting[step.index]
+            if waiting is SETTLED:
                 continue
             gate.left += 1
-            at.waiting.setdefault(index, []).append(gate)
-            if state == NEW and not step.is_at_once:
-                at.state[index] = BEGUN
-                if step.needs.settled:
-                    self._await(step.needs.settled, at, partial(self._ready, step, at))
-                else:
-                    self._ready(step, at)
+            if waiting is not None:
+                waiting.append(gate)
+                continue
+            at.waiting[step.index] = [gate]
+            if step.is_at_once:
+                continue
+            if step.needs.settled:
+                self._await(step.needs.settled, at, partial(self._ready, step, at))
+            else:
+                self._ready(step, at)
 
     def _ready(self, step: PlannedStep, frame: Frame) -> None:
         """Take a step whose inputs are there; what nobody foresaw ends the request."""
         if self.is_over:
             return
-        failure = self._failure(step.needs, frame)
+        failure = self._failure(step.needs, frame) if self.has_failures else None
         if failure is not None:
             self.settle(step, frame, None, failure)
             return
@@ -208,7 +214,7 @@ class Progress:
             self.settle(step, frame, None)
             return
         self._outer.append(frame)
-        frames = [Frame(step.size, item=item, index=index, outer=frame) for index, item in enumerate(items)]
+        frames = [Frame(step.size, item, index, frame) for index, item in enumerate(items)]
         if step.is_sequential:
             self.busy[step.number] += 1
             self._next(step, frame, frames, 0)
@@ -229,5 +235,5 @@ class Progress:
         self._await(step.body.settled, frames[at], lambda: self._caller.later(following))
 
     def _looped(self, step: Loop, frame: Frame, frames: Sequence[Frame]) -> None:
-        failures = (self._failure(step.body, inner) for inner in frames)
+        failures = (self._failure(step.body, inner) for inner in (frames if self.has_failures else ()))
         self.settle(step, frame, frames, next((failure for failure in failures if failure), None))

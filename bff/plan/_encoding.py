@@ -118,8 +118,11 @@ def _leaves(node: Node, style: Style, place: _Place, seen: set[tuple[int, str]])
         at = place.any_item() if isinstance(node, graph.Each | graph.Listing) else place
         for part in inner:
             yield from _leaves(part, style, at, seen)
-    elif style.is_plain or not has_fields(node.type):  # else pydantic makes data of it, in the client's style
+    elif style.is_plain or not has_fields(node.type):
         yield _Leaf(place, node.type, _is_made(node))
+    else:
+        # Pydantic makes data of it, in the client's style: of what is in that, only floats are not alike.
+        yield _Leaf(place, float, is_made=False)
 
 
 def _leaves_of_shape(node: graph.Build, style: Style, place: _Place, seen: set[tuple[int, str]]) -> Iterator[_Leaf]:

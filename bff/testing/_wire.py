@@ -8,7 +8,8 @@ from typing import Any
 from tenacity import RetryCallState, wait_exponential, wait_random_exponential
 
 from bff.ambassador import Context, Onion, Policies, Request, Response, Send
-from bff.declare._connection import STAND_IN, Connection
+from bff.declare._connection import Connection
+from bff.declare._exchange import STAND_IN
 from bff.declare._operation import Operation
 from bff.testing._reading import Reading
 

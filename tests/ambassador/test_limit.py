@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.ambassador._limit import Limit
@@ -119,6 +119,7 @@ TIMES = st.integers(0, 25).map(lambda tenths: tenths / 10)
 TRIES = st.lists(st.builds(Try, TIMES, TIMES, st.sampled_from([0.0, 0.0, 0.0005, 0.3, 2.0])), max_size=4)
 
 
+@settings(deadline=None)
 @given(calls=st.lists(TRIES, min_size=1, max_size=4), is_queued=st.booleans())
 def test_it_ends_tries_and_calls_exactly_when_an_alarm_for_each_would(calls: list[list[Try]], is_queued: bool) -> None:
     async def by_limits() -> list[list[tuple[str, float]]]:

@@ -318,3 +318,10 @@ def test_a_type_is_spelled_as_it_is_written(tp: Any, text: str) -> None:
 def test_a_union_leaves_out_what_adds_nothing() -> None:
     assert list[int] == union((list[int], listed(union(()))))
     assert (int,) == members(union((int, int)))
+
+
+def test_types_that_are_equal_and_written_otherwise_are_told_apart() -> None:
+    """What is known of a type is remembered, and `int | str` equals `str | int`."""
+    assert ["int | str", "str | int"] == [spell(tp) for tp in (int | str, str | int)]
+    assert [(int, str), (str, int)] == [members(tp) for tp in (int | str, str | int)]
+    assert ["Literal['b', 'a']"] == [spell(part) for part in members(Literal["b", "a"])]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -221,6 +222,25 @@ def test_large_floats_are_written_by_pydantic_wherever_they_stand(value: dict[st
     assert ("msgspec", "msgspec") == (one.engine, many.engine)
     assert by_pydantic(value) == one.encode(value)
     assert by_pydantic([value, value]) == many.encode([value, value])
+
+
+class Where(Shape):
+    place: Place
+
+
+class Camel(ClientProfile):
+    naming = "camel"
+
+    @endpoint.get("/page")
+    def page(self) -> Where:
+        return Where(place=Store.thing().place)
+
+
+def test_those_in_a_model_of_another_spelling_are_too() -> None:
+    plan = BFF(Camel, observers=()).plans[0]
+    thing = SimpleNamespace(place=Place(latitude=1e16, tags={"a": [1e17]}))
+    answer = plan.answer([thing], [None], {}, None, [])
+    assert b'{"place":{"latitude":1e+16,"tags":{"a":[1e+17]}}}' == plan.encoder.encode(answer)
 
 
 def test_a_model_that_writes_itself_is_written_by_itself() -> None:
