@@ -79,18 +79,14 @@ def _is_written_alike(leaf: Type) -> bool:
 def _is_plain_choice(tp: Type) -> bool:
     """Say whether a type is a few texts or whole numbers: a `Literal`, or an `Enum` that does nothing of its own."""
     if origin_of(tp) is Literal:
-        return _are_plain(get_args(tp))
+        return {*map(type, get_args(tp))} <= {str, int}
     cls = as_class(tp)
     if cls is None or not issubclass(cls, Enum) or issubclass(cls, Flag):
         return False
     is_own = any(name in vars(base) for base in cls.__mro__ if base is not Enum for name in _OWN)
-    return not is_own and _are_plain([member.value for member in cls])
+    kinds: set[type] = {type(member.value) for member in cls}
+    return not is_own and kinds in ({str}, {int})
 
 
 _OWN = ("_missing_", "__get_pydantic_core_schema__")
 """What an `Enum` of the user's may do besides having members."""
-
-
-def _are_plain(values: Sequence[object]) -> bool:
-    kinds: set[type] = {*map(type, values)}
-    return bool(kinds) and kinds <= {str, int}
