@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field, field_seriali
 from pydantic_core import PydanticSerializationError
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint
+from bff.plan._codecs import build_decoder
+from bff.plan._demand import WRITTEN
 from bff.plan._encoding import Encoder, by_msgspec, by_pydantic
 
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -95,6 +97,7 @@ class Open(BaseModel):
 
 class Place(BaseModel):
     latitude: float
+    longitude: float | None = None
     tags: dict[str, list[float]]
 
 
@@ -240,12 +243,31 @@ def test_those_in_a_model_of_another_spelling_are_too() -> None:
     plan = BFF(Camel, observers=()).plans[0]
     thing = SimpleNamespace(place=Place(latitude=1e16, tags={"a": [1e17]}))
     answer = plan.answer([thing], [None], {}, None, [])
-    assert b'{"place":{"latitude":1e+16,"tags":{"a":[1e+17]}}}' == plan.encoder.encode(answer)
+    assert b'{"place":{"latitude":1e+16,"longitude":null,"tags":{"a":[1e+17]}}}' == plan.encoder.encode(answer)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"latitude":1e16,"tags":{}}',
+        b'{"latitude":-1e300,"tags":{}}',
+        b'{"latitude":0.5,"longitude":1e17,"tags":{}}',
+        b'{"latitude":0,"tags":{"a":[0.5,1e22]}}',
+        b'{"latitude":1e400,"tags":{}}',
+        b'{"latitude":9999999999999998.0,"tags":{"a":[1]}}',
+    ],
+)
+def test_a_model_that_is_handed_through_is_written_by_pydantic_where_a_float_of_it_is_large(body: bytes) -> None:
+    place = build_decoder(Place, WRITTEN).decode(body)
+    assert by_pydantic(Place.model_validate_json(body)) == by_msgspec(place)
 
 
 def test_a_model_that_writes_itself_is_written_by_itself() -> None:
     value = {"all": [Loud(name="a"), Double(id=1), Open(id=1, more="b")], "place": Place(latitude=1e16, tags={})}  # type: ignore[call-arg]
-    expected = b'{"all":[{"name":"A"},{"id":1,"twice":2},{"id":1,"more":"b"}],"place":{"latitude":1e+16,"tags":{}}}'
+    expected = (
+        b'{"all":[{"name":"A"},{"id":1,"twice":2},{"id":1,"more":"b"}],'
+        b'"place":{"latitude":1e+16,"longitude":null,"tags":{}}}'
+    )
     assert expected == by_msgspec(value) == by_pydantic(value)
 
 
