@@ -33,7 +33,7 @@ class Catalog(Upstream):
 def page(path: str) -> Any:
     """Return a page that answers with a part of its path."""
 
-    def constant(_: ClientProfile, product_id: int) -> int:
+    def constant(self: ClientProfile, product_id: int) -> int:  # noqa: ARG001 - as methods have it
         return product_id
 
     return endpoint.get(path)(constant)

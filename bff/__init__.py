@@ -108,8 +108,11 @@ _HOMES = ("bff.errors", "bff.policy", "bff._logging", "bff.declare", "bff.app")
 def __getattr__(name: str) -> object:
     """Import what a user types at the moment it is asked for (PEP 562): `import bff.ambassador` stays light."""
     if name in __all__:
-        homes = (importlib.import_module(home) for home in _HOMES)
-        value = globals()[name] = next(getattr(home, name) for home in homes if name in home.__all__)
+        from bff._collector import uncollected
+
+        with uncollected():
+            homes = (importlib.import_module(home) for home in _HOMES)
+            value = globals()[name] = next(getattr(home, name) for home in homes if name in home.__all__)
         return value
     message = f"module 'bff' has no attribute {name!r}"
     raise AttributeError(message)

@@ -2,6 +2,7 @@
 
 import json as jsonlib
 import random as chance
+import re
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,6 +30,8 @@ __all__ = ["Ambassador", "Options"]
 # RFC 3986 section 3.3: what a path may hold besides letters and digits; `%` stays, so that escapes are not escaped.
 _IN_PATH: Final = "/%:@!$&'()*+,;=~"
 _IN_QUERY: Final = _IN_PATH + "?"
+# What is left as it is.
+_PLAIN: Final = re.compile(rf"/[\w.~{re.escape(_IN_PATH)}-]*", re.ASCII)
 
 
 class Options(TypedDict, total=False):
@@ -211,6 +214,8 @@ def _sendable(content: bytes | str | AsyncIterable[bytes]) -> bytes | AsyncItera
 
 
 def _target(path: str, params: Mapping[str, object] | None) -> str:
+    if not params and _PLAIN.fullmatch(path):
+        return path
     path, _, query = path.partition("?")
     pairs = [(name, item) for name, value in (params or {}).items() for item in _items(value)]
     queries = [quote(query, safe=_IN_QUERY), urlencode(pairs)]

@@ -1,6 +1,7 @@
 """End a call when its own total time, or the caller's deadline, is over: whichever comes first."""
 
 import asyncio
+from asyncio import current_task
 from math import inf
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
@@ -70,21 +71,21 @@ class _Limits:
 
     def set(self, context: Context) -> Limit | None:
         """Return the limit of a call that begins, in the current task, `None` where there is none."""
-        loop = context.loop
+        loop, callers = context.loop, context.deadline
+        if callers is None and self._total == inf:
+            return None
         now = loop.time()
         end, when, queue = now + self._total, now + self._first_look, self._queue
-        is_callers = context.deadline is not None and context.deadline < end
+        is_callers = callers is not None and callers < end
         if is_callers:
             end = _callers(context, now)
-        elif end == inf:
-            return None
         if not self._is_lasting or when > end:
             queue = None
         elif queue is None or queue.loop is not loop:
             queue = self._queue = Queue(loop)
-        task = context.task = asyncio.current_task(loop)
+        task = context.task = current_task(loop)
         assert task is not None
-        return Limit(task, end, when, queue, is_callers=is_callers)
+        return Limit(task, end, when, queue, is_callers)
 
 
 def _callers(context: Context, now: float) -> float:

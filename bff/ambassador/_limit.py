@@ -15,9 +15,9 @@ class Limit:
     """
     Cancel the task of a call when its time is up, at `end`, and before that when the time of a try is.
 
-    What two `Alarm`s do, at half of their cost: both times have one place in a `queue` that somebody else watches, or
-    a timer. `when` it is its turn it looks whether either of them is up, and goes on with a timer of its own. For a
-    try it is what wires know as `Context.watch`; `seconds` are how long the try may take.
+    What two `Alarm`s do, at two thirds of their cost: both times have one place in a `queue` that somebody else
+    watches, or a timer. `when` it is its turn it looks whether either of them is up, and goes on with a timer of its
+    own. For a try it is what wires know as `Context.watch`; `seconds` are how long the try may take.
     """
 
     __slots__ = (
@@ -32,7 +32,7 @@ class Limit:
     seconds: float | None
 
     def __init__(
-        self, task: "asyncio.Task[Any]", end: float, when: float, queue: Queue | None, *, is_callers: bool
+        self, task: "asyncio.Task[Any]", end: float, when: float, queue: Queue | None, is_callers: bool
     ) -> None:
         self._task = task
         self._base = task.cancelling()
@@ -46,7 +46,10 @@ class Limit:
             self._handle = None
             self._arm()
         else:
-            queue.add(self)
+            # As `Queue.add` does.
+            queue.waiting[self] = None
+            if queue.timer is None:
+                queue.arm()
 
     def ring(self) -> None:
         """Cancel the task if the time of the try is up, unless that is held, or that of the call."""
@@ -54,7 +57,7 @@ class Limit:
         if self._running_end() <= self.when:
             self._try_end, self._try_rang = inf, True
             self._task.cancel()
-        if self.end <= self.when:
+        if self.end <= self.when and not self.rang:
             self.rang = True
             self._task.cancel()
         self._arm()

@@ -26,33 +26,34 @@ class Queue:
     has shrunk meanwhile.
     """
 
-    __slots__ = ("_timer", "loop", "waiting")
+    __slots__ = ("loop", "timer", "waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.waiting: dict[Due, None] = {}  # a set that keeps its order; who is served leaves it
-        self._timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
     def add(self, due: Due) -> None:
         """Ring `due` when its time has come."""
         self.waiting[due] = None
-        if self._timer is None:
-            self._arm()
+        if self.timer is None:
+            self.arm()
 
-    def _arm(self) -> None:
+    def arm(self) -> None:
+        """Set the timer for whoever came first."""
         # In no variables at all: those of whoever came first would be kept as long as the timer is.
-        self._timer = self.loop.call_at(next(iter(self.waiting)).when, self._ring, context=Variables())
+        self.timer = self.loop.call_at(next(iter(self.waiting)).when, self._ring, context=Variables())
 
     def _ring(self) -> None:
-        waiting, timer = self.waiting, self._timer
+        waiting, timer = self.waiting, self.timer
         assert timer is not None
         now = max(self.loop.time(), timer.when())  # a loop may be early by its clock's resolution
-        self._timer = None
+        self.timer = None
         while waiting:
             due = next(iter(waiting))
             if due.when > now:
                 break
             del waiting[due]
             due.ring()
-        if waiting and self._timer is None:
-            self._arm()
+        if waiting and self.timer is None:
+            self.arm()

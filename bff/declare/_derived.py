@@ -9,9 +9,10 @@ from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
 from bff.declare._functions import closed_over, words_in
 from bff.declare._generics import substituted
+from bff.declare._solving import solved
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, current_trace
-from bff.declare._types import Type, fits, solved, spell, union
+from bff.declare._types import Type, fits, spell, union
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,7 +6,6 @@ from datetime import datetime
 from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, overload
 
-from bff._frames import call_span
 from bff.declare import _graph as graph
 from bff.declare._behind import can_fail, depends_on_call, writes_in
 from bff.declare._functions import forgets_return, required
@@ -123,7 +122,7 @@ def when(condition: Any, then: Any, otherwise: Any) -> Any:
     node = _undecided_node(condition)
     if node is None:
         trace = current_trace()
-        inside = trace.writes_within(call_span(), since=-1) if trace else None
+        inside = trace.writes_in_call(since=-1) if trace else None
         if trace and inside:
             raise _undecided(trace, "when", next(iter(writes_in(inside)), None))
         return _plain(then if condition else otherwise)
@@ -180,7 +179,7 @@ def _branches(
     trace: Trace, word: str, given: tuple[object, ...], *, since: int
 ) -> tuple[tuple[Node, ...], tuple[int | None, ...]]:
     """Return the nodes of branches and the blocks of those that are functions; a write `since` has to be in one."""
-    inside = trace.writes_within(call_span(), since=since)
+    inside = trace.writes_in_call(since=since)
     if inside is not None:
         raise _undecided(trace, word, next(iter(writes_in(inside)), None))
     nodes: list[Node] = []
@@ -219,7 +218,7 @@ def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) 
 
 def _refuse_write(trace: Trace, word: str, default: Node, instead: str) -> None:
     """Refuse a write among the arguments of a word as its default: it is made whether the default is used or not."""
-    inside = trace.writes_within(call_span(), since=-1)
+    inside = trace.writes_in_call(since=-1)
     if inside is not None and inside in writes_in(default):
         what = "the default of `{}` is a write, and is made whether it is used or not"
         raise trace.fail(what.format(word), f"write {instead}")

@@ -4,7 +4,7 @@ import difflib
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from bff.declare import _graph as graph
@@ -15,6 +15,7 @@ from bff.declare._types import (
     element,
     fields,
     fits,
+    has_length,
     is_model,
     is_nullable,
     mapping_value,
@@ -99,3 +100,14 @@ def instead_of_field(tp: Type, name: str) -> str:
     if mapping_value(tp) is not None or typed_keys(tp) is not None:
         return f'read it by its key: `["{name}"]`'
     return DERIVED
+
+
+def instead_of_index(tp: Type, key: object) -> str:
+    """Say what to do in place of an index that a value does not take."""
+    if is_model(tp) and isinstance(key, str):
+        return f"read the field: `.{key}`"
+    if is_model(tp) and "root" in fields(tp):
+        return f"read its root: `.root[{key!r}]`"
+    if has_length(tp):
+        return f"its last item is `[{len(get_args(tp)) - 1}]`"
+    return f"use a plain index, or {DERIVED}"

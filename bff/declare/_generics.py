@@ -119,6 +119,25 @@ def remembered(function: Callable[[Type], R]) -> Callable[[Type], R]:
     return found
 
 
+def remembered_together(function: Callable[[tuple[Type, ...]], R]) -> Callable[[tuple[Type, ...]], R]:
+    """Work something out once for types that come together, as `remembered` does for one."""
+    known: dict[tuple[int, ...], tuple[tuple[Type, ...], R]] = {}
+
+    @wraps(function)
+    def found(types: tuple[Type, ...]) -> R:
+        numbers = tuple(map(id, types))
+        try:
+            return known[numbers][1]
+        except KeyError:
+            if len(known) >= _MOST:
+                known.clear()
+            value = function(types)
+            known[numbers] = types, value
+            return value
+
+    return found
+
+
 @remembered
 def unwrap(tp: Type) -> Type:
     """
@@ -134,6 +153,7 @@ def unwrap(tp: Type) -> Type:
         tp = inner
 
 
+@remembered
 def listed(tp: Type) -> Type:
     """Return the type of a list of such items."""
     return list.__class_getitem__(tp)

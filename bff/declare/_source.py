@@ -100,6 +100,7 @@ def definitions(code: CodeType) -> list[_Definition]:
 def forget_sources() -> None:
     """Let go of what was read: it takes far more memory than the text, and a trace that comes later reads again."""
     _read.clear()
+    _nodes.clear()
 
 
 def has_statements(function: object) -> bool:
@@ -118,6 +119,7 @@ def _is_empty(statement: ast.stmt) -> bool:
             return False
 
 
+_nodes: dict[_Definition, list[ast.AST]] = {}
 _read: dict[str, tuple[Sequence[str], _Definitions]] = {}
 
 
@@ -140,7 +142,9 @@ def _mark(node: _Definition) -> tuple[int, str]:
 
 def _own_nodes(definition: _Definition) -> Sequence[ast.AST]:
     """Return what stands in a function itself, in the order of the text; functions in it that run are read alone."""
-    found: list[ast.AST] = []
+    if definition in _nodes:
+        return _nodes[definition]
+    found = _nodes[definition] = list[ast.AST]()
     waiting: list[ast.AST] = [*ast.iter_child_nodes(definition)][::-1]
     while waiting:
         node = waiting.pop()

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast
 
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
-from bff.declare._fitting import DERIVED, instead_of_field, suggest
-from bff.declare._generics import class_of, walk
+from bff.declare._fitting import DERIVED, instead_of_field, instead_of_index, suggest
+from bff.declare._generics import class_of, remembered, walk
 from bff.declare._graph import Node
 from bff.declare._models import computed_fields, required_keys
 from bff.declare._trace import Trace, current_trace
@@ -119,14 +119,24 @@ def _has_symbols(value: object) -> bool:
 @unwatched
 def _attribute(symbol: Symbol, name: str) -> Node:
     base, trace = node_of(symbol), trace_now()
-    parts = members(without_none(base.type))
+    known = _read_of(base.type)
+    if name not in known:
+        known[name] = _type_of_attribute(trace, base.type, name)
+    return trace.add(graph.Attribute, known[name], is_absent=base.is_absent, base=base, name=name)
+
+
+@remembered
+def _read_of(_: Type) -> dict[str, Type]:
+    """Return the types of those attributes of a type that were read already."""
+    return {}
+
+
+def _type_of_attribute(trace: Trace, tp: Type, name: str) -> Type:
+    parts = members(without_none(tp))
     if not parts:
         raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
-    if len(parts) > 1:
-        _check_common(trace, parts, name)
-    types = [_field(trace, part, name) for part in parts]
-    tp = nullable_if(is_nullable(base.type), union(types))
-    return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)
+    _check_common(trace, parts, name)
+    return nullable_if(is_nullable(tp), union(_field(trace, part, name) for part in parts))
 
 
 def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
@@ -186,18 +196,8 @@ def _indexed(trace: Trace, tp: Type, key: object) -> tuple[Type, bool]:
         return held, True
     value = element(tp) if isinstance(key, int) else mapping_value(tp) if isinstance(key, str) else None
     if value is None or (isinstance(key, int) and has_length(tp)):
-        raise trace.fail(f"`{spell(tp)}` cannot be indexed with `{key!r}`", _instead_of_index(tp, key))
+        raise trace.fail(f"`{spell(tp)}` cannot be indexed with `{key!r}`", instead_of_index(tp, key))
     return value, False
-
-
-def _instead_of_index(tp: Type, key: object) -> str:
-    if is_model(tp) and isinstance(key, str):
-        return f"read the field: `.{key}`"
-    if is_model(tp) and "root" in fields(tp):
-        return f"read its root: `.root[{key!r}]`"
-    if has_length(tp):
-        return f"its last item is `[{len(get_args(tp)) - 1}]`"
-    return f"use a plain index, or {DERIVED}"
 
 
 def _slice(base: Node, key: "slice[object, object, object]") -> Node:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
-from bff._frames import user_frame
+from bff._frames import call_span, user_frame
 from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
 from bff.declare._unwatched import unwatched
@@ -95,10 +95,12 @@ class Trace:
         self.fences[node.id] = self.last_write
         self.last_write = node.id
 
-    def writes_within(self, span: tuple[str, int, int], *, since: int) -> Node | None:
-        """Return what writes in the block being traced, after a node and between two lines of a file."""
-        file, first, last = span
-        made = (self.nodes[number] for number in self.writes[self._block] if number > since)
+    def writes_in_call(self, *, since: int) -> Node | None:
+        """Return what writes in the block being traced, after a node and within the user's call that led here."""
+        made = [self.nodes[number] for number in self.writes[self._block] if number > since]
+        if not made:
+            return None
+        file, first, last = call_span()
         return next((node for node in made if node.file == file and first <= node.line <= last), None)
 
     @contextmanager

@@ -5,11 +5,22 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, Literal, Never, TypeVar, Union, cast, get_args
+from typing import Any, Literal, Never, Union, cast, get_args
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-from bff.declare._generics import Type, as_class, bases_of, class_of, listed, mapped, origin_of, remembered, unwrap
+from bff.declare._generics import (
+    Type,
+    as_class,
+    bases_of,
+    class_of,
+    listed,
+    mapped,
+    origin_of,
+    remembered,
+    remembered_together,
+    unwrap,
+)
 from bff.declare._models import fields, is_model, protocol_members, typed_keys
 
 __all__ = [
@@ -29,7 +40,6 @@ __all__ = [
     "nullable_if",
     "origin_of",
     "protocol_members",
-    "solved",
     "spell",
     "type_of_constant",
     "typed_keys",
@@ -61,7 +71,12 @@ def union(parts: Iterable[Type]) -> Type:
     flat.pop(Never, None)
     if len(flat) == 1:
         return next(iter(flat))
-    kept = [part for part in flat if not _is_covered(part, flat)]
+    return _joined(tuple(flat))
+
+
+@remembered_together
+def _joined(parts: tuple[Type, ...]) -> Type:
+    kept = [part for part in parts if not _is_covered(part, parts)]
     return Union[tuple(kept)] if kept else Never  # noqa: UP007 - made of a tuple
 
 
@@ -167,30 +182,6 @@ def type_of_constant(value: object) -> Type:
         key = union(type_of_constant(item) for item in entries)
         return mapped(key, union(type_of_constant(item) for item in entries.values()))
     return type(value)
-
-
-def solved(pattern: Type, given: Type) -> Iterator[tuple[Type, Type]]:
-    """
-    Yield what type variables have to be for a type to fit a pattern.
-
-    >>> T = TypeVar("T")
-    >>> [*solved(list[T], list[int])]
-    [(~T, <class 'int'>)]
-    """
-    if isinstance(pattern, TypeVar):
-        yield pattern, given
-    elif origin_of(pattern) in (Union, types.UnionType):
-        parts = [part for part in get_args(pattern) if part is not type(None)]
-        rest = without_none(given) if len(parts) < len(get_args(pattern)) else given
-        yield from (pair for part in parts for pair in solved(part, rest))
-    elif element(pattern) is not None and element(given) is not None:
-        yield from solved(get_args(pattern)[0] if get_args(pattern) else object, element(given))
-    elif mapping_value(pattern) is not None and mapping_value(given) is not None and get_args(pattern):
-        yield from solved(get_args(pattern)[1], mapping_value(given))
-    else:
-        known = {origin_of(base): get_args(base) for base in bases_of(given)}
-        for part, argument in zip(get_args(pattern), known.get(origin_of(pattern), ()), strict=False):
-            yield from solved(part, argument)
 
 
 _LOOKS_LIKE_ANOTHER = frozenset({(bool, int), (datetime, date)})

@@ -37,7 +37,7 @@ class Crew:
             if not self._is_stopped or task.cancelling() > before + 1:
                 raise
         finally:
-            self._own = None
+            self._own = None  # which holds what it ends with, and that this
             if self._is_stopped:
                 task.uncancel()
 

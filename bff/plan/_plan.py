@@ -2,7 +2,7 @@
 
 import linecache
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bff.declare import _graph as graph
@@ -33,11 +33,13 @@ class Plan:
 
     `needs` are the steps that have to be over before `answer` computes the answer from their outcomes, as data ready
     to be encoded; `flow` is what follows what among those that every request takes. `writes` are those of the needs
-    that write, by number, in order; where the plan `is_read` nothing of it ever does. `has_joins` says that some calls
-    are made for several items at once. `size` is how many of the steps are taken once for a request; `headers` are
-    those that the endpoint reads; `slots` is how many results of `@derived` functions are kept during a request.
-    `straight` makes the calls of a plan that is nothing but reads; `encoder` writes what `answer` returns. `notes` say
-    where pydantic is asked more than it would have to be.
+    that write, by number, in order; `size` is how many of the steps are taken once for a request; `headers` are those
+    that the endpoint reads; `slots` is how many results of `@derived` functions are kept during a request. `straight`
+    makes the calls of a plan that is nothing but reads; `encoder` writes what `answer` returns. `notes` say where
+    pydantic is asked more than it would have to be.
+
+    Where the plan `is_read` nothing of it ever writes; with `has_joins` some calls are made for several items at once;
+    where it `can_break` a part of the answer may be missing although no step has failed.
     """
 
     endpoint: Endpoint
@@ -45,8 +47,6 @@ class Plan:
     flow: Flow
     needs: Needs
     writes: tuple[int, ...]
-    is_read: bool
-    has_joins: bool
     size: int
     optionals: tuple[OptionalPart, ...]
     headers: tuple[str, ...]
@@ -56,11 +56,14 @@ class Plan:
     encoder: Encoder
     source: str
     notes: tuple[str, ...]
+    is_read: bool = field(init=False)
+    has_joins: bool = field(init=False)
+    can_break: bool = field(init=False)
 
-    @property
-    def can_break(self) -> bool:
-        """Whether a part of the answer may be missing although no step has failed."""
-        return any(part.can_break for part in self.optionals)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_read", all(call.operation.is_read for call in self.calls))
+        object.__setattr__(self, "has_joins", any(call.is_joined for call in self.calls))
+        object.__setattr__(self, "can_break", any(part.can_break for part in self.optionals))
 
     @property
     def calls(self) -> tuple[PlannedCall, ...]:
@@ -97,8 +100,6 @@ def plan_of(traced: Traced) -> Plan:
         flow,
         scheduled.answer,
         tuple(scheduled.numbers[node.id] for node in writes.in_block(0)),
-        all(call.operation.is_read for call in calls),
-        any(call.is_joined for call in calls),
         scheduled.size(None),
         tuple(optional_parts(traced, scheduled, style_of(traced.endpoint.profile))),
         tuple(dict.fromkeys(node.name for node in live if isinstance(node, graph.Header))),

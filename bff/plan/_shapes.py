@@ -1,7 +1,7 @@
 """What has to be known of a Shape to write it: plain data where that is the same, pydantic where it is not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, get_args
 
@@ -77,7 +77,7 @@ def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
     shape: type[BaseModel] = node.shape
     known = _known(shape, style)
     defaults = {name: default for name, default in known.defaults.items() if name not in node.names}
-    return replace(known, defaults=defaults, reason=known.reason or _given(node, known))
+    return ShapeFacts(shape, known.types, known.keys, defaults, known.reason or _given(node, known))
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -28,6 +27,7 @@ CLIENT_CLOSED_REQUEST = 499
 """The status that nginx logs where the client left first; nobody gets to see it."""
 
 _REQUEST_ID = "x-request-id"
+_WITHOUT_LENGTH = (304, 204)
 
 
 class ClientLeft(Exception):
@@ -146,7 +146,7 @@ class Page:
                 await ending
 
     def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
-        if reply.status not in (HTTPStatus.NOT_MODIFIED, HTTPStatus.NO_CONTENT):
+        if reply.status not in _WITHOUT_LENGTH:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         headers.append((b"x-request-id", scope.request_id.encode()))
         if self.expose:

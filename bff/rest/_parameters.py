@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from pydantic import ValidationError
+from pydantic_core import SchemaValidator, core_schema
 from starlette.datastructures import QueryParams
 
 from bff.declare._types import as_class, members
@@ -45,48 +46,36 @@ def reader(dependant: Dependant) -> Read:
     return read
 
 
-class _Field(NamedTuple):
-    """A parameter: what it is called here and there, what checks it, and what it is where it is left out."""
-
-    name: str
-    alias: str
-    validate: Callable[[Any], Any]
-    default: Callable[[], Any] | None
-
-
-def _field(field: ModelField) -> _Field:
-    validator = field._type_adapter.validator  # noqa: SLF001 - `validate` goes through three functions to get there
-    alias = field.validation_alias or field.alias
-    return _Field(
-        field.name, alias, validator.validate_python, None if field.field_info.is_required() else field.get_default
-    )
-
-
 def _scalars(path: Sequence[ModelField], query: Sequence[ModelField]) -> Read:
-    """Read values that are each said once, one validator for each."""
-    in_path = [_field(field)._replace(alias=field.alias) for field in path]
-    in_query = [_field(field) for field in query]
+    """Read values that are each said once, with one validator for the path and one for the query."""
+    in_path = _validator({field.alias: field for field in path})
+    in_query = _validator({field.validation_alias or field.alias: field for field in query}) if query else None
 
     def read(scope: MutableMapping[str, Any]) -> Mapping[str, Any] | None:
-        given: Mapping[str, str] = scope["path_params"]
         try:
-            values = {name: validate(given[alias]) for name, alias, validate, _ in in_path}
-            if in_query:
+            values = in_path(scope["path_params"])
+            if in_query is not None:
                 said = scope["query_string"]
                 # What is said twice counts as it was said last.
-                given = dict(parse_qsl(said.decode("latin-1"), keep_blank_values=True)) if said else {}
-                for name, alias, validate, default in in_query:
-                    if alias in given:
-                        values[name] = validate(given[alias])
-                    elif default is None:
-                        return None
-                    else:
-                        values[name] = default()
+                values |= in_query(dict(parse_qsl(said.decode("latin-1"), keep_blank_values=True)) if said else {})
         except ValidationError:
             return None
         return values
 
     return read
+
+
+def _validator(fields: Mapping[str, ModelField]) -> Callable[[Mapping[str, str]], dict[str, Any]]:
+    """Return what makes values of texts, all at once; raises `ValidationError`."""
+    checked = {
+        field.name: core_schema.typed_dict_field(
+            field._type_adapter.core_schema,  # noqa: SLF001 - it is what FastAPI checks this very value with
+            required=field.field_info.is_required(),
+            validation_alias=alias,
+        )
+        for alias, field in fields.items()
+    }
+    return SchemaValidator(core_schema.typed_dict_schema(checked)).validate_python
 
 
 def _is_scalar(field: ModelField) -> bool:

@@ -86,17 +86,20 @@ def success(
         headers.append((_TRUNCATED, truncated_header(cuts).encode()))
     if missing:
         headers += [(_PARTIAL, partial_header(missing).encode()), _NO_STORE]
-        return Reply(manner.status, _varied(headers, manner), body, tuple(path for path, _ in missing))
+        return Reply(manner.status, with_vary(headers, manner.vary), body, tuple(path for path, _ in missing))
     if not manner.is_read:
-        return Reply(manner.status, with_vary([*headers, _NO_STORE], manner.chosen_by), body)
+        headers.append(_NO_STORE)
+        return Reply(manner.status, with_vary(headers, manner.chosen_by), body)
     control = _control(tuple(freshness), manner.is_personal)
     if control is _NO_STORE:
-        return Reply(manner.status, _varied([*headers, _NO_STORE], manner), body)
+        headers.append(_NO_STORE)
+        return Reply(manner.status, with_vary(headers, manner.vary), body)
     tag = etag(body)
-    kept: Headers = [(_ETAG, tag.encode()), control]
     if if_none_match is not None and matches(if_none_match, tag):
-        return Reply(304, _varied(kept, manner), b"")
-    return Reply(manner.status, _varied([*headers, *kept], manner), body)
+        return Reply(304, with_vary([(_ETAG, tag.encode()), control], manner.vary), b"")
+    headers.append((_ETAG, tag.encode()))
+    headers.append(control)
+    return Reply(manner.status, with_vary(headers, manner.vary), body)
 
 
 def failure(problem: ProblemDetails, chosen_by: Sequence[str] = ()) -> Reply:
@@ -124,7 +127,3 @@ def _control(answers: tuple[Freshness, ...], is_personal: bool) -> tuple[bytes, 
     """Return the `Cache-Control` of what is made of several answers; many pages are made of the same few."""
     allowed = strictest(*answers)
     return _NO_STORE if allowed.no_store else (_CACHE_CONTROL, header(allowed, personal=is_personal).encode())
-
-
-def _varied(headers: Headers, manner: Manner) -> Headers:
-    return with_vary(headers, manner.vary)

@@ -8,7 +8,9 @@ __all__ = ["Watch"]
 
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-_STEPPED: Final = frozenset({"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"})
+_STEPPED: Final = frozenset(
+    {"granian._granian", "uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
+)
 """
 Modules of servers whose `receive` does not care which task runs it.
 
@@ -33,7 +35,7 @@ class Watch:
         self._future: asyncio.Future[Any] | None = None
         self._handle: asyncio.Handle | None = None
         self._watcher: asyncio.Task[None] | None = None
-        if getattr(receive, "__module__", None) not in _STEPPED:
+        if not _is_stepped(receive):
             self._watcher = asyncio.create_task(self._attend(receive))
             return
         self._running = _departure(receive)
@@ -48,6 +50,7 @@ class Watch:
             return _ended(self._watcher)
         if self._future is not None:
             self._future.remove_done_callback(self._go_on)
+            self._future.cancel()
         if self._handle is not None:
             self._handle.cancel()
         self._running.close()
@@ -80,6 +83,11 @@ class Watch:
     async def _attend(self, receive: _Receive) -> None:
         await _departure(receive)
         self._leave()
+
+
+def _is_stepped(receive: _Receive) -> bool:
+    # Whose method it is tells, and not its `__module__`, which whatever wraps it may have taken over.
+    return type(getattr(receive, "__self__", None)).__module__ in _STEPPED
 
 
 async def _departure(receive: _Receive) -> None:

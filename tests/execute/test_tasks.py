@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -172,7 +172,7 @@ def test_there_is_a_task_only_for_what_stands_beside_something(
     async def main() -> int:
         made: list[asyncio.Task[Any]] = []
 
-        def factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **_: Any) -> asyncio.Task[Any]:
+        def factory(loop: asyncio.AbstractEventLoop, coro: Any, **_: Any) -> asyncio.Task[Any]:
             made.append(asyncio.Task(coro, loop=loop))
             return made[-1]
 
@@ -184,6 +184,19 @@ def test_there_is_a_task_only_for_what_stands_beside_something(
     assert tasks == run(main())
 
 
+@pytest.mark.parametrize("slowest", ["a", "b", "c"])
+def test_the_answer_waits_for_the_slowest_call_whichever_task_makes_it(plans: Mapping[str, Plan], slowest: str) -> None:
+    async def main() -> tuple[Any, float]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        upstreams = Upstreams(delays={"a": 0.1, "b": 0.2, "c": 0.3, slowest: 0.4})
+        return (await answer(plans["parallel"], upstreams)).value, loop.time() - began
+
+    value, duration = run(main())
+    assert {"a": 1, "b": 1, "c": 1} == value
+    assert pytest.approx(0.4) == duration
+
+
 @pytest.mark.parametrize("slow", ["a", "b"])
 def test_what_several_calls_lead_to_begins_once_the_last_of_them_is_there(plans: Mapping[str, Plan], slow: str) -> None:
     async def main() -> tuple[Any, float]:
@@ -193,30 +206,39 @@ def test_what_several_calls_lead_to_begins_once_the_last_of_them_is_there(plans:
         return outcome.value, loop.time() - began
 
     value, duration = run(main())
-    assert ([5, 6], pytest.approx(0.6)) == (value, duration)
+    assert [5, 6] == value
+    assert pytest.approx(0.6) == duration
 
 
-@pytest.mark.parametrize("failing", ["a", "c"])
-def test_a_failure_ends_the_request_whichever_task_makes_the_other_call(
-    plans: Mapping[str, Plan], failing: str
+@pytest.mark.parametrize(
+    ("page", "failing", "hanging"),
+    [
+        ("strict", "a", ["c"]),
+        ("strict", "c", ["a"]),
+        ("parallel", "a", ["b", "c"]),
+        ("parallel", "b", ["a", "c"]),
+        ("parallel", "c", ["a", "b"]),
+    ],
+)
+def test_a_failure_ends_the_request_whichever_tasks_make_the_other_calls(
+    plans: Mapping[str, Plan], page: str, failing: str, hanging: list[str]
 ) -> None:
-    """The request's own task makes `a`, so that a failure of `c` has to reach it there."""
-    hanging = "c" if failing == "a" else "a"
-    upstreams = Upstreams(delays={hanging: FOR_EVER}, failures={failing: refused()})
+    """The request's own task makes `a`, so that a failure of another has to reach it there."""
+    upstreams = Upstreams(delays=dict.fromkeys(hanging, FOR_EVER), failures={failing: refused()})
 
     async def main() -> float:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         began = loop.time()
         with pytest.raises(RequestFailed) as caught:
-            await answer(plans["strict"], upstreams)
+            await answer(plans[page], upstreams)
         assert isinstance(caught.value.error, UpstreamUnreachable)
         assert caught.value.operation is Source.read
         assert 0 == task.cancelling()
         return loop.time() - began
 
     assert pytest.approx(0.1) == run(main())
-    assert ([failing], [hanging]) == (upstreams.ended, upstreams.cancelled)
+    assert ([failing], hanging) == (upstreams.ended, sorted(upstreams.cancelled))
 
 
 def test_a_mistake_of_ours_beside_the_requests_own_task_is_raised_as_it_is(plans: Mapping[str, Plan]) -> None:

@@ -148,6 +148,12 @@ class Sources(ClientProfile):
             is_known, lambda: each(Reviews.of_product(1), Line.of), lambda: each(Reviews.of_product(2), Line.of)
         )
 
+    @endpoint.get("/row/{product_id}")
+    def what_was_settled_on_the_way_is_not_waited_for(self, product_id: int) -> int:
+        product = Catalog.product(product_id)
+        reviews = Reviews.of_product(product.id)
+        return Inventory.stock(product.sku + or_else(present(reviews[0]).title, "")).available
+
     @endpoint.get("/crossed/{product_id}")
     def what_two_calls_lead_to_goes_on_after_the_last(self, product_id: int) -> list[int]:
         product, reviews = Catalog.product(product_id), Reviews.of_product(product_id)

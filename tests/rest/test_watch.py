@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import pytest
 import uvicorn
 import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
 
 from bff import BFF, ClientProfile, endpoint
 from bff.events import Event, RequestFinished
 from bff.rest._watch import Watch
+from examples._processes import free_port
 from tests.support.shop import Catalog, Wire, on
 
 SERVERS = ("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.http.h11_impl")
@@ -24,7 +27,13 @@ REQUEST = {"type": "http.request", "body": b"", "more_body": False}
 DISCONNECT = {"type": "http.disconnect"}
 
 
-class Server:
+def bound(receive: Any, module: str) -> Any:
+    """Return it as the method of a class in some module."""
+    cycle: Any = type("Cycle", (), {"receive": receive, "__module__": module})()
+    return cycle.receive
+
+
+class Fake:
     """What a server knows of one request: `receive` waits for what `say` says, as those of real ones do."""
 
     def __init__(self, module: str, *said: dict[str, Any]) -> None:
@@ -32,15 +41,14 @@ class Server:
         self.news = asyncio.Event()
         self.calls = 0
 
-        async def receive() -> dict[str, Any]:
+        async def receive(_: object) -> dict[str, Any]:
             self.calls += 1
             while not self.said:
                 self.news.clear()
                 await self.news.wait()
             return self.said.pop(0)
 
-        receive.__module__ = module
-        self.receive = receive
+        self.receive = bound(receive, module)
 
     def say(self, message: dict[str, Any]) -> None:
         self.said.append(message)
@@ -86,14 +94,14 @@ async def turns(number: int) -> None:
 
 def test_who_stays_gets_an_answer(run: Any, module: str) -> None:
     async def main() -> str:
-        return await watched(Server(module, REQUEST).receive, lambda: turns(3))
+        return await watched(Fake(module, REQUEST).receive, lambda: turns(3))
 
     assert STAYED == run(main())
 
 
 def test_who_leaves_is_noticed_within_a_few_turns_of_the_loop(run: Any, module: str) -> None:
     async def main() -> tuple[str, int]:
-        server, lasted = Server(module, REQUEST), 0
+        server, lasted = Fake(module, REQUEST), 0
 
         async def work() -> None:
             nonlocal lasted
@@ -112,7 +120,7 @@ def test_who_leaves_is_noticed_within_a_few_turns_of_the_loop(run: Any, module: 
 
 def test_more_of_a_body_is_no_departure(run: Any, module: str) -> None:
     async def main() -> tuple[str, int]:
-        server = Server(module)
+        server = Fake(module)
 
         async def work() -> None:
             for _ in range(3):
@@ -135,14 +143,14 @@ def test_what_a_client_asked_for_that_had_left_before_begins_all_the_same(run: A
             await turns(5)
             done.append("ended")
 
-        return await watched(Server(module, DISCONNECT).receive, work), done
+        return await watched(Fake(module, DISCONNECT).receive, work), done
 
     assert (LEFT, ["begun"]) == run(main())
 
 
 def test_a_cancellation_by_someone_else_is_none_by_the_client(run: Any, module: str) -> None:
     async def main() -> bool:
-        task = asyncio.create_task(watched(Server(module, REQUEST).receive, lambda: turns(100)))
+        task = asyncio.create_task(watched(Fake(module, REQUEST).receive, lambda: turns(100)))
         await turns(3)
         task.cancel()
         await asyncio.wait([task])
@@ -153,7 +161,7 @@ def test_a_cancellation_by_someone_else_is_none_by_the_client(run: Any, module: 
 
 def test_who_leaves_while_someone_else_cancels_changes_nothing(run: Any, module: str) -> None:
     async def main() -> bool:
-        server = Server(module, REQUEST)
+        server = Fake(module, REQUEST)
         task = asyncio.create_task(watched(server.receive, lambda: turns(100)))
         await turns(3)
         server.say(DISCONNECT)
@@ -166,7 +174,7 @@ def test_who_leaves_while_someone_else_cancels_changes_nothing(run: Any, module:
 
 def test_who_leaves_when_all_is_done_cancels_nothing_any_more(run: Any, module: str) -> None:
     async def main() -> tuple[str, int]:
-        server = Server(module, REQUEST)
+        server = Fake(module, REQUEST)
 
         async def work() -> None:
             await turns(3)
@@ -185,15 +193,14 @@ def test_a_receive_that_gives_way_without_waiting_is_followed(run: Any) -> None:
     async def main() -> tuple[str, int]:
         passed = 0
 
-        async def receive() -> dict[str, Any]:
+        async def receive(_: object) -> dict[str, Any]:
             nonlocal passed
             for _ in range(3):
                 await asyncio.sleep(0)
                 passed += 1
             return DISCONNECT
 
-        receive.__module__ = SERVERS[0]
-        return await watched(receive, lambda: turns(20)), passed
+        return await watched(bound(receive, SERVERS[0]), lambda: turns(20)), passed
 
     assert (LEFT, 3) == run(main())
 
@@ -207,7 +214,7 @@ def test_no_task_is_made_where_the_server_needs_none(run: Any, module: str) -> N
             counts.append(len(asyncio.all_tasks()))
             await asyncio.sleep(0)
 
-        await watched(Server(module, REQUEST).receive, work)
+        await watched(Fake(module, REQUEST).receive, work)
         return counts[0]
 
     assert 1 == run(main())
@@ -217,6 +224,7 @@ def test_a_receive_that_has_to_stay_in_its_task_gets_one(run: Any) -> None:
     """A timeout within it would strike the page, were the two in the same task."""
 
     async def main() -> str:
+        @wraps(Fake(SERVERS[0]).receive)
         async def receive() -> dict[str, Any]:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0):
@@ -230,7 +238,7 @@ def test_a_receive_that_has_to_stay_in_its_task_gets_one(run: Any) -> None:
 
 def test_watching_leaves_nothing_behind(run: Any, module: str) -> None:
     async def main() -> tuple[int, int, int]:
-        server = Server(module)
+        server = Fake(module)
         for number in range(200):
             server.say(REQUEST)
             if number % 3:
@@ -255,22 +263,40 @@ class Shop(ClientProfile):
         return Catalog.product(7).name
 
 
-@contextlib.asynccontextmanager
-async def serving(app: Any, http: Any) -> AsyncGenerator[int]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off", http=http))
+async def uvicorns(app: Any, http: Any, port: int) -> AsyncGenerator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", lifespan="off", http=http))
     running = asyncio.create_task(server._serve())
-    while not server.started:
+    yield
+    server.should_exit = True
+    await running
+
+
+async def granians(app: Any, port: int) -> AsyncGenerator[None]:
+    server = Server(app, port=port, interface=Interfaces.ASGINL, log_enabled=False)
+    running = asyncio.create_task(server.serve())
+    yield
+    server.stop()  # type: ignore[no-untyped-call]
+    await running
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, server: str) -> AsyncGenerator[int]:
+    port = free_port(0)
+    running = granians(app, port) if server == "granian" else uvicorns(app, server, port)
+    await anext(running)
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            break
         await asyncio.sleep(0)
-        assert not running.done()
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await running
+    yield port
+    with contextlib.suppress(StopAsyncIteration):
+        await anext(running)
 
 
-@pytest.mark.parametrize("http", ["httptools", "h11"])
-def test_behind_a_real_server_a_call_ends_when_the_client_leaves(run: Any, http: str) -> None:
+@pytest.mark.parametrize("server", ["httptools", "h11", "granian"])
+def test_behind_a_real_server_a_call_ends_when_the_client_leaves(run: Any, server: str) -> None:
     """The server's `receive` is run up to where it waits: there is no task for it."""
 
     async def main() -> tuple[list[str], list[str]]:
@@ -293,7 +319,7 @@ def test_behind_a_real_server_a_call_ends_when_the_client_leaves(run: Any, http:
                 gone.set()
 
         app = BFF(Shop, upstreams=on(Stuck(), Catalog), observers=[seen], drain=0.0)
-        async with serving(app, http) as port:
+        async with serving(app, server) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /name HTTP/1.1\r\nhost: test\r\n\r\n")
             await called.wait()
