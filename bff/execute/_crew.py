@@ -12,7 +12,7 @@ class Crew:
     The own task works, too: then whatever ends the request meanwhile cancels it, and takes that back.
     """
 
-    __slots__ = ("_error", "_is_stopped", "_own", "_tasks", "_turn", "is_over")
+    __slots__ = ("_before", "_error", "_is_stopped", "_own", "_tasks", "_turn", "is_over")
 
     def __init__(self) -> None:
         self.is_over = False
@@ -26,20 +26,20 @@ class Crew:
         """Have something done beside the request's own task."""
         self._tasks.append(asyncio.get_running_loop().create_task(work))
 
-    async def work(self, work: Coroutine[Any, Any, None]) -> None:
+    def __enter__(self) -> None:
         """Do something in the request's own task, until it is done or the request is over."""
         self._own = task = cast("asyncio.Task[Any]", asyncio.current_task())
-        before = task.cancelling()
-        try:
-            await work
-        except asyncio.CancelledError:
-            # Where somebody else asks to stop in the same moment, it is theirs.
-            if not self._is_stopped or task.cancelling() > before + 1:
-                raise
-        finally:
-            self._own = None  # which holds what it ends with, and that this
-            if self._is_stopped:
-                task.uncancel()
+        self._before = task.cancelling()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        """Have done it; a cancellation that is this request's own goes no further."""
+        task, self._own = self._own, None  # which holds what it ends with, and that this
+        if not self._is_stopped or task is None:
+            return False
+        # Where somebody else asks to stop in the same moment, it is theirs.
+        is_ours = kind is asyncio.CancelledError and task.cancelling() <= self._before + 1
+        task.uncancel()
+        return is_ours
 
     @property
     def is_resting(self) -> bool:

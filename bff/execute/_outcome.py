@@ -16,10 +16,10 @@ Bindings: TypeAlias = Mapping[Operation[..., Any], Binding]
 
 
 class Outcome(NamedTuple):
-    """What came of a plan: the answer as data ready to be encoded, and `(path, cause)` for every default in it."""
+    """What came of an endpoint: the answer, ready to be encoded, and `(path, cause)` for every default in it."""
 
     value: Any
-    missing: tuple[tuple[str, str], ...]
+    missing: tuple[tuple[str, str], ...] = ()
 
 
 class RequestFailed(Exception):

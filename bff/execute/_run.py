@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 from bff.declare._exchange import exchange
@@ -18,27 +19,34 @@ from bff.execute._straight import run_straight
 from bff.plan._plan import Plan
 from bff.plan._steps import PlannedCall
 
-__all__ = ["Bindings", "Outcome", "RequestFailed", "run"]
+__all__ = ["Bindings", "Outcome", "RequestFailed", "prepared", "run"]
+
+Prepared: TypeAlias = Callable[[Mapping[str, Any], RequestScope], Coroutine[Any, Any, Outcome]]
 
 _Target: TypeAlias = Frame | Sequence[Group]
 _Job: TypeAlias = tuple[PlannedCall, tuple[Any, ...], _Target]
 """A call that is ready to be made, with its arguments, and for whom: the frame that asks, or the items in groups."""
 
 
-def run(
-    plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, *, max_calls: int
-) -> Coroutine[Any, Any, Outcome]:
+def prepared(plan: Plan, bindings: Bindings, *, max_calls: int) -> Prepared:
     """
-    Return what answers one request when it is awaited.
+    Return what answers a request, given its parameters and its scope, when that is awaited.
 
-    `bindings` are one for each operation of the plan; what lies past `max_calls` fails. Raises `RequestFailed`; when it
-    fails or is cancelled, it cancels and awaits every call that is still under way, unless it has begun to write: then
-    a cancellation waits until the sequence of writes is over.
+    `bindings` are one for each operation of the plan; what lies past `max_calls` fails. It raises `RequestFailed`; when
+    it fails or is cancelled, it cancels and awaits every call that is still under way, unless it has begun to write:
+    then a cancellation waits until the sequence of writes is over.
     """
     straight = plan.straight
     if straight is not None and len(straight.calls) <= max_calls:
-        return run_straight(plan, straight, bindings, params, scope)
-    return _Run(plan, bindings, params, scope, max_calls).outcome()
+        return partial(run_straight, plan, straight, bindings)
+    return lambda params, scope: _Run(plan, bindings, params, scope, max_calls).outcome()
+
+
+def run(
+    plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, *, max_calls: int
+) -> Coroutine[Any, Any, Outcome]:
+    """Return what answers one request when it is awaited; see `prepared`."""
+    return prepared(plan, bindings, max_calls=max_calls)(params, scope)
 
 
 class _Run(Crew):
@@ -96,7 +104,8 @@ class _Run(Crew):
             progress.begin()
             job = self._next()
             if job is not None and self._plan.is_read:
-                await self.work(self._make(job))
+                with self:
+                    await self._make(job)
             elif job is not None:
                 self.start(self._make(job))
             if not progress.is_over:

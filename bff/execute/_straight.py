@@ -25,7 +25,8 @@ async def run_straight(
     arguments = (values, failures, params, scope, [UNSET] * plan.slots)
     try:
         try:
-            await run.work(straight.code(run, *arguments))
+            with run:
+                await straight.code(run, *arguments)
             if run.working and not run.is_over:
                 await run.rest()
         finally:

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
 from bff.declare._exchange import IDEMPOTENCY_KEY
 from bff.declare._scope import RequestScope
 from bff.events import Emitter, RequestFinished
-from bff.execute._run import RequestFailed
+from bff.execute._run import Outcome, RequestFailed
 from bff.rest._cut import cut
 from bff.rest._identity import request_id
 from bff.rest._problems import CallFacts, problem_for, too_large
 from bff.rest._received import Received
-from bff.rest._reply import Headers, Manner, Reply, encode, failure, success
+from bff.rest._reply import Headers, Manner, Reply, failure, success
 from bff.rest._server_timing import server_timing
 from bff.rest._trust import Trust, attempt, seconds
 from bff.rest._watch import Watch
@@ -30,23 +30,16 @@ _REQUEST_ID = "x-request-id"
 _WITHOUT_LENGTH = (304, 204)
 
 
-class ClientLeft(Exception):
-    """The client closed its connection before its answer was there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Produced:
-    """What an endpoint made: the value to encode, or the bytes, and `(path, cause)` of what is missing in it."""
-
-    value: Any
-    missing: tuple[tuple[str, str], ...] = ()
-
-
 class Runner(Protocol):
-    """Runs an endpoint for one request: raises `RequestFailed` where it fails."""
+    """Runs an endpoint for one request, and knows how its answers are written."""
 
-    async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
-        """Return what the endpoint made."""
+    def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Awaitable[Outcome]:
+        """Return what the endpoint makes; raises `RequestFailed` where it fails."""
+        ...
+
+    @property
+    def encode(self) -> Callable[[Any], bytes]:
+        """What writes an answer as JSON."""
         ...
 
 
@@ -101,9 +94,12 @@ class Page:
         self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
     ) -> Reply | None:
         """Return the reply to a request, `None` where there is nobody left to get it."""
+        watch = Watch(receive) if self.has_calls else None
         try:
-            made = await (self._watched(receive, params, scope) if self.has_calls else self.runner(params, scope))
-        except ClientLeft:
+            made = await self.runner(params, scope)
+        except asyncio.CancelledError:
+            if watch is None or not watch.is_cause():
+                raise
             self._report(asgi, scope, Reply(CLIENT_CLOSED_REQUEST, [], b"", cause="client-closed"))
             return None
         except RequestFailed as failed:
@@ -113,12 +109,17 @@ class Page:
             reply = failure(problem, self.manner.chosen_by)
         else:
             reply = self._success(made, scope)
+        finally:
+            if watch is not None:
+                ending = watch.end()
+                if ending is not None:
+                    await ending
         self._sign(reply.headers, reply, scope)
         self._report(asgi, scope, reply)
         return reply
 
-    def _success(self, made: Produced, scope: RequestScope) -> Reply:
-        body = made.value if isinstance(made.value, bytes) else encode(made.value)
+    def _success(self, made: Outcome, scope: RequestScope) -> Reply:
+        body = self.runner.encode(made.value)
         cuts: Mapping[str, int] | None = None
         if self.max_items is not None:
             body, cuts = cut(body, self.max_items)
@@ -130,20 +131,6 @@ class Page:
             if_none_match=scope.headers.get("if-none-match"),
             cuts=cuts,
         )
-
-    async def _watched(self, receive: Receive, params: Mapping[str, Any], scope: RequestScope) -> Produced:
-        """Run the endpoint; when the client leaves meanwhile, cancel it and raise `ClientLeft`."""
-        watch = Watch(receive)
-        try:
-            return await self.runner(params, scope)
-        except asyncio.CancelledError as error:
-            if watch.has_left and cast("asyncio.Task[Any]", asyncio.current_task()).uncancel() == 0:
-                raise ClientLeft from error
-            raise
-        finally:
-            ending = watch.end()
-            if ending is not None:
-                await ending
 
     def _sign(self, headers: Headers, reply: Reply, scope: RequestScope) -> None:
         if reply.status not in _WITHOUT_LENGTH:

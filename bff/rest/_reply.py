@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
-
-from pydantic_core import to_json
+from typing import TypeAlias
 
 from bff.ambassador._freshness import UNSTORABLE, Freshness, header, strictest
 from bff.rest._cut import TRUNCATED_HEADER, truncated_header
@@ -57,11 +55,6 @@ class Reply:
     body: bytes
     missing: tuple[str, ...] = ()
     cause: str = ""
-
-
-def encode(value: Any) -> bytes:
-    """Return an answer as JSON, once: models by their aliases, decimals as text, what is no number as null."""
-    return to_json(value, by_alias=True, inf_nan_mode="null")
 
 
 def success(

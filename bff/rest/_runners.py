@@ -13,24 +13,21 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._scope import RequestScope, entered
 from bff.declare._upstream import Upstream
 from bff.errors import DeadlineExceeded, RejectedError, UpstreamError
-from bff.execute._run import Bindings, RequestFailed, run
+from bff.execute._run import Bindings, Outcome, RequestFailed, prepared
 from bff.plan._plan import Plan
 from bff.plan._style import Style
-from bff.rest._page import Produced
 
 
 class Planned:
     """Runs a traced endpoint by its plan."""
 
     def __init__(self, plan: Plan, bindings: Bindings, *, max_calls: int) -> None:
-        self._plan = plan
-        self._bindings = bindings
-        self._max_calls = max_calls
+        self._run = prepared(plan, bindings, max_calls=max_calls)
+        self.encode = plan.encoder.encode
 
-    async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
-        """Return the answer as JSON."""
-        outcome = await run(self._plan, self._bindings, params, scope, max_calls=self._max_calls)
-        return Produced(self._plan.encoder.encode(outcome.value), outcome.missing)
+    def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Coroutine[Any, Any, Outcome]:
+        """Return what makes the answer."""
+        return self._run(params, scope)
 
 
 class Awaited:
@@ -41,15 +38,14 @@ class Awaited:
         self._profile = endpoint.profile()
         self._upstreams = upstreams
         self._adapter = adapter = TypeAdapter[Any](endpoint.returns)
-        self._write = partial(adapter.dump_json, by_alias=True) if style.is_plain else style.writer(endpoint.returns)
+        self.encode = partial(adapter.dump_json, by_alias=True) if style.is_plain else style.writer(endpoint.returns)
         self._is_read = endpoint.route.method == "GET"
 
-    async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Produced:
-        """Return the answer as JSON; raises pydantic's `ValidationError` where it is not what was declared."""
+    async def __call__(self, params: Mapping[str, Any], scope: RequestScope, /) -> Outcome:
+        """Return the answer; raises pydantic's `ValidationError` where it is not what was declared."""
         with entered(scope):
             value = await self._timed(params, scope)
-        checked = self._adapter.validate_python(value, from_attributes=True)
-        return Produced(self._write(checked))
+        return Outcome(self._adapter.validate_python(value, from_attributes=True))
 
     async def _timed(self, params: Mapping[str, Any], scope: RequestScope) -> Any:
         alarm = Alarm(asyncio.get_running_loop(), scope.deadline, is_callers=True)

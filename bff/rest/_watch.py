@@ -43,6 +43,10 @@ class Watch:
             # It had left before we came; what it asked for begins all the same, as it would have with a task.
             self._handle = asyncio.get_running_loop().call_soon(self._leave)
 
+    def is_cause(self) -> bool:
+        """Say whether a cancellation of the task is the client's doing alone; the task is then free of it."""
+        return self.has_left and self._task.uncancel() == 0
+
     def end(self) -> "Coroutine[Any, Any, None] | None":
         """Stop watching; what this returns has to be awaited."""
         self._is_over = True

@@ -57,13 +57,11 @@ class Fake:
 
 async def watched(receive: Any, work: Callable[[], Awaitable[object]]) -> str:
     """Do some work as a page does."""
-    task = asyncio.current_task()
-    assert task is not None
     watch = Watch(receive)
     try:
         await work()
     except asyncio.CancelledError:
-        if watch.has_left and task.uncancel() == 0:
+        if watch.is_cause():
             return LEFT
         raise
     finally:
