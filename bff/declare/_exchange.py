@@ -87,7 +87,7 @@ async def exchange(
     if scope is None:
         context = Context(binding.upstream, binding.name, deadline)
     else:
-        after_write = scope.writes.sent > 0
+        after_write = scope.has_written
         context = Context(
             binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, False, after_write, scope.loop
         )
@@ -145,7 +145,7 @@ async def _written(binding: Binding, send: Send, request: Request, context: Cont
             scope.writes.sent -= 1
         raise
     if _SUCCESS[0] <= response.status <= _SUCCESS[1]:
-        scope.committed.append(binding.operation)
+        scope.writes.committed.append(binding.operation)
     return response
 
 

@@ -3,20 +3,16 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any
 
 from bff.ambassador._freshness import Freshness
 from bff.declare._operation import Operation
 from bff.errors import ContractViolation
-
-# `list[Freshness]` makes a list too, and takes ten times as long; there is a scope for every request.
-_empty: Final = cast("Callable[[], list[Any]]", list)
-_nothing: Final = cast("Callable[[], dict[Any, Any]]", dict)
 
 
 @dataclass(slots=True)  # not frozen, as there is one for every call: that would make it three times as dear
@@ -46,13 +42,15 @@ class Writes:
     """
     The writes of a request; `sent` counts those that went out, or may have.
 
-    Each gets an `Idempotency-Key` of its own, made of `base`, the operation and how often that was called before: a
-    client that asks the same again with the key that it gave has every write sent with the same key as the first time.
+    `committed` are the operations of those that were answered with success. Each gets an `Idempotency-Key` of its own,
+    made of `base`, the operation and how often that was called before: a client that asks the same again with the key
+    that it gave has every write sent with the same key as the first time.
     """
 
     base: str = ""
     sent: int = 0
-    _seen: dict[str, int] = field(default_factory=_nothing)
+    committed: list[Operation[..., Any]] = field(default_factory=list[Operation[..., Any]])
+    _seen: dict[str, int] = field(default_factory=dict[str, int])
 
     def key(self, name: str) -> str:
         """Return the key of the next write of an operation, as draft-ietf-httpapi-idempotency-key-header has it."""
@@ -62,7 +60,7 @@ class Writes:
         return digest.hexdigest()[:32]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class RequestScope:
     """
     One request of a client.
@@ -71,9 +69,9 @@ class RequestScope:
     which durations are told: an event loop's clock may be as coarse as a millisecond. `forwarded` are the headers,
     lower case, that the profile lets travel on. Calls add to `freshness` and `calls`, optional parts of the answer
     that break a promise of their own to `broken`, by the number of their node; `failed` is the last that an
-    `async def` endpoint made in vain. `writes` are what was sent to change something, `committed` the operations of
-    those that were answered with success. `caller` is what the profile's `identify` returned. Where it `is_retry`,
-    whoever asks does so again, and calls for it are not. `loop` is the running one.
+    `async def` endpoint made in vain. `writes` are what was sent to change something. `caller` is what the profile's
+    `identify` returned. Where it `is_retry`, whoever asks does so again, and calls for it are not. `loop` is the
+    running one.
     """
 
     started: float
@@ -82,26 +80,60 @@ class RequestScope:
     request_id: str
     headers: Mapping[str, str] = field(repr=False)
     forwarded: Mapping[str, str] = field(repr=False)
-    freshness: list[Freshness] = field(default_factory=_empty)
-    calls: list[CallRecord] = field(default_factory=_empty)
-    failed: FailedCall | None = None
-    broken: dict[int, ContractViolation] = field(default_factory=_nothing)
-    writes: Writes = field(default_factory=Writes)
-    committed: list[Operation[..., Any]] = field(default_factory=_empty)
-    caller: Any = None
-    is_retry: bool = False
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False)
-    _now: datetime | None = None
+    loop: asyncio.AbstractEventLoop = field(repr=False)
+    freshness: list[Freshness]
+    calls: list[CallRecord]
+    failed: FailedCall | None
+    broken: dict[int, ContractViolation]
+    caller: Any
+    is_retry: bool
+    _writes: Writes | None
+    _now: datetime | None
+
+    def __init__(
+        self,
+        started: float,
+        began: float,
+        deadline: float,
+        request_id: str,
+        headers: Mapping[str, str],
+        forwarded: Mapping[str, str],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        # By hand, as there is one for every request: a dataclass calls what makes each of the lists.
+        self.started = started
+        self.began = began
+        self.deadline = deadline
+        self.request_id = request_id
+        self.headers = headers
+        self.forwarded = forwarded
+        self.loop = asyncio.get_running_loop() if loop is None else loop
+        self.freshness = []
+        self.calls = []
+        self.failed = None
+        self.broken = {}
+        self.caller = None
+        self.is_retry = False
+        self._writes = None
+        self._now = None
+
+    @property
+    def writes(self) -> Writes:
+        """The writes of the request; most have none."""
+        if self._writes is None:
+            self._writes = Writes()
+        return self._writes
 
     @property
     def has_written(self) -> bool:
         """Whether a write was sent, so that what follows it has to go on to its end."""
-        return self.writes.sent > 0
+        return self._writes is not None and self._writes.sent > 0
 
     @property
     def committed_names(self) -> tuple[str, ...]:
         """The writes that were done, as `upstream.operation`, in order."""
-        return tuple(f"{op.owner.name}.{op.name}" if op.owner else op.name for op in self.committed)
+        committed = self._writes.committed if self._writes is not None else ()
+        return tuple(f"{op.owner.name}.{op.name}" if op.owner else op.name for op in committed)
 
     def header(self, name: str) -> str | None:
         """Return a header of the request, by its lower-case name."""

@@ -33,7 +33,7 @@ class Emitter:
 
     def __init__(self, observers: Iterable[Observer] = ()) -> None:
         self._observers = tuple(observers)
-        self._takers: dict[type[Event], tuple[Observer, ...]] = {}
+        self._takers_of = _Takers(self._observers).__getitem__
         self.has_observers = bool(self._observers)
         self.asks_for_headers = any(hasattr(observer, "headers_for") for observer in self._observers)
 
@@ -47,13 +47,12 @@ class Emitter:
 
     def wants(self, *kinds: type[Event]) -> bool:
         """Say whether anyone subscribed to events of these classes."""
-        takers = self._takers
-        return any(takers[kind] if kind in takers else self._takers_of(kind) for kind in kinds)
+        return any(map(self._takers_of, kinds))
 
     def emit(self, event: Event) -> None:
         """Hand `event` to everyone who wants its class."""
         kind = type(event)
-        for observer in self._takers[kind] if kind in self._takers else self._takers_of(kind):
+        for observer in self._takers_of(kind):
             try:
                 observer(event)
             except Exception:  # noqa: BLE001 - it is foreign code, and no request is to suffer from it
@@ -71,8 +70,17 @@ class Emitter:
                     _log.exception("observer %r failed to give headers", observer)
         return headers
 
-    def _takers_of(self, kind: type[Event]) -> tuple[Observer, ...]:
-        self._takers[kind] = takers = tuple(observer for observer in self._observers if _is_for(observer, kind))
+
+class _Takers(dict[type[Event], tuple[Observer, ...]]):
+    """Who wants the events of a class, found out when the first one comes."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        super().__init__()
+        self._observers = observers
+
+    def __missing__(self, kind: type[Event]) -> tuple[Observer, ...]:
+        """Look for those who want a class."""
+        self[kind] = takers = tuple(observer for observer in self._observers if _is_for(observer, kind))
         return takers
 
 

@@ -70,10 +70,11 @@ class Page:
     def begin(self, asgi: ASGIScope) -> RequestScope:
         """Return the scope of a request whose deadline starts now."""
         headers = Received(asgi["headers"])
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         forwarded = {name: headers[name] for name in self.forward if name in headers} if self.forward else {}
         number = request_id(headers.get(_REQUEST_ID))
-        scope = RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded)
+        scope = RequestScope(started, perf_counter(), started + self.deadline, number, headers, forwarded, loop)
         if not self.manner.is_read:
             given = headers.get(IDEMPOTENCY_KEY)
             scope.writes.base = f"{given} {self.method} {asgi['path']}" if given else ""
