@@ -74,12 +74,10 @@ class Shortcut:
         if not self._is_bare or self._telemetry.is_on or _is_inner(scope):
             return None
         found = self._find(scope)
-        if found is None or not found.route.is_plain:
+        if found is None or not found[0].is_plain:
             return None
         scope["app"] = self._app
-        scope.setdefault("router", self._app.router)
-        _enter(scope, found)
-        return found.route
+        return self._entered(scope, found)
 
     def before(self, router: ASGIApp) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
         """Return a router that finds our pages at once, and everything else as `router` does."""
@@ -90,9 +88,7 @@ class Shortcut:
             if found is None:
                 await router(scope, receive, send)
                 return
-            scope.setdefault("router", self._app.router)
-            _enter(scope, found)
-            await found.route.handle(scope, receive, send)
+            await self._entered(scope, found).handle(scope, receive, send)
 
         return route
 
@@ -103,6 +99,16 @@ class Shortcut:
             # A list that somebody else has put there may change without our noticing.
             self._table = Table(routes if isinstance(routes, Routes) else ())
         return self._table.find(scope)
+
+    def _entered(self, scope: MutableMapping[str, Any], found: Found) -> PageRoute:
+        """Put on a request what the router puts on it, and return its page."""
+        route, values = found
+        scope.setdefault("router", self._app.router)
+        scope["route"] = route
+        scope["endpoint"] = route.endpoint
+        outer = scope.get("path_params")
+        scope["path_params"] = {**outer, **values} if outer else values
+        return route
 
     def _look_at(self, stack: ASGIApp | None) -> None:
         if stack is None:
@@ -118,11 +124,3 @@ class Shortcut:
 def _is_inner(scope: MutableMapping[str, Any]) -> bool:
     """Say whether a request came through another app, which sees to some of it and wants to be told of it."""
     return "fastapi" in scope or "fastapi.telemetry" in scope or MAX_BODY_SIZE_SCOPE_KEY in scope
-
-
-def _enter(scope: MutableMapping[str, Any], found: Found) -> None:
-    """Put on a request what the router puts on it."""
-    route = scope["route"] = found.route
-    scope["endpoint"] = route.endpoint
-    outer = scope.get("path_params")
-    scope["path_params"] = {**outer, **found.values} if outer else found.values

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from starlette._utils import get_route_path
 from starlette.convertors import StringConvertor
@@ -17,11 +17,8 @@ __all__ = ["Found", "Table"]
 _PARAMETER = re.compile(r"\{([a-zA-Z_]\w*)(?::\w+)?\}", re.ASCII)
 
 
-class Found(NamedTuple):
-    """The page that a request is for, and the values in its path."""
-
-    route: PageRoute
-    values: dict[str, str]
+Found: TypeAlias = tuple[PageRoute, dict[str, str]]
+"""The page that a request is for, and the values in its path."""
 
 
 class _Placed(NamedTuple):
@@ -83,16 +80,19 @@ class Table:
         tree = self._trees.get(scope["method"])
         path: str = get_route_path(scope) if scope.get("root_path") else scope["path"]
         # A pattern of the router's ends before a newline that ends the path, too.
-        if tree is None or path.endswith("\n"):
+        if tree is None or path[-1:] == "\n":
             return None
         segments = path.split("/")
-        for placed in _reached(tree, segments, 0):
-            route = placed.route
+        for placed in _reached(tree, segments):
+            _, others, route, names = placed
             if isinstance(route, ChosenRoute) and not route.is_chosen(scope):
                 continue
-            if placed.others and self._is_taken(placed.others, scope):
+            if others and self._is_taken(others, scope):
                 return None
-            return Found(route, {name: segments[number] for number, name in placed.names})
+            values: dict[str, str] = {}
+            for number, name in names:
+                values[name] = segments[number]
+            return route, values
         return None
 
     def _is_taken(self, others: int, scope: MutableMapping[str, Any]) -> bool:
@@ -112,18 +112,18 @@ def _segments(route: BaseRoute) -> list[str] | None:
     return segments if is_plain and route.page.method in (route.methods or ()) else None
 
 
-def _reached(node: _Node, segments: Sequence[str], start: int) -> Sequence[_Placed]:
+def _reached(node: _Node, segments: Sequence[str]) -> Sequence[_Placed]:
     """Return the pages whose paths have these segments, in the order of their places."""
-    for number in range(start, len(segments)):
-        segment = segments[number]
-        named = node.named.get(segment)
+    for number, segment in enumerate(segments, 1):
+        named, other = node.named.get(segment), node.other
         # A parameter takes anything but an empty segment.
-        other = node.other if segment else None
-        if named is not None and other is not None:
-            found = [*_reached(named, segments, number + 1), *_reached(other, segments, number + 1)]
-            return sorted(found, key=attrgetter("place"))
-        next_node = other if named is None else named
-        if next_node is None:
-            return ()
-        node = next_node
+        if other is None or not segment:
+            if named is None:
+                return ()
+            node = named
+        elif named is None:
+            node = other
+        else:
+            rest = segments[number:]
+            return sorted([*_reached(named, rest), *_reached(other, rest)], key=attrgetter("place"))
     return node.pages
