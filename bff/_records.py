@@ -23,6 +23,22 @@ _KNOWN: Final[frozenset[str]] = frozenset(
 """The attributes that every Python's records have."""
 
 
+class _Process:
+    """This process, whose number is asked for once."""
+
+    def __init__(self) -> None:
+        self.look()
+        if hasattr(os, "register_at_fork"):  # elsewhere nothing forks
+            os.register_at_fork(after_in_child=self.look)
+
+    def look(self) -> None:
+        """Find out the number."""
+        self.number = os.getpid()
+
+
+_process: Final = _Process()
+
+
 class Records:
     """
     Makes the records of one function, which logs without arguments and puts one attribute of its own on each.
@@ -84,7 +100,7 @@ class Records:
         record.thread = threading.get_ident()
         record.threadName = threading.current_thread().name
         record.processName = _process_name()
-        record.process = os.getpid()
+        record.process = _process.number
         if self._is_of_tasks:
             record.taskName = _task_name()
         setattr(record, self._attribute, value)

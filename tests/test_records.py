@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import current_process
@@ -149,3 +152,23 @@ def test_attributes_of_a_python_to_come_are_there(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(logging, "_logRecordFactory", Coming)
 
     assert vars(Records(write, "bff").record(LOGGER, logging.INFO, "text", None))["fiber"] == 7
+
+
+FORKED = """
+import logging, os
+from bff._records import Records
+
+def write(): pass
+
+records = Records(write, "bff")
+if os.fork() == 0:
+    os._exit(0 if records.record(logging.getLogger(), 20, "text", None).process == os.getpid() else 1)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_process_that_was_forked_says_its_own_number() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "0"

@@ -9,13 +9,15 @@ class Crew:
     """
     The request's `own` task and the others; each of them is over before the request is.
 
-    The own task works, too: then whatever ends the request meanwhile cancels it, and takes that back.
+    The own task works, too: then whatever ends the request meanwhile cancels it, and takes that back. `loop` is the
+    running one; to ask Python for it is a system call.
     """
 
-    __slots__ = ("_before", "_error", "_is_stopped", "_own", "_tasks", "_turn", "is_over")
+    __slots__ = ("_before", "_error", "_is_stopped", "_loop", "_own", "_tasks", "_turn", "is_over")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.is_over = False
+        self._loop = loop
         self._error: Exception | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._own: asyncio.Task[Any] | None = None
@@ -24,11 +26,11 @@ class Crew:
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something done beside the request's own task."""
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
+        self._tasks.append(self._loop.create_task(work))
 
     def __enter__(self) -> None:
         """Do something in the request's own task, until it is done or the request is over."""
-        self._own = task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._own = task = cast("asyncio.Task[Any]", asyncio.current_task(self._loop))
         self._before = task.cancelling()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
@@ -48,7 +50,7 @@ class Crew:
 
     async def rest(self) -> None:
         """Let the others work until the request is over."""
-        self._turn = asyncio.get_running_loop().create_future()
+        self._turn = self._loop.create_future()
         await self._turn
 
     def end(self, error: Exception | None = None) -> None:
@@ -61,7 +63,7 @@ class Crew:
         self._error = error
         if self._turn is not None:
             self._turn.set_result(None)
-        elif self._own is not None and asyncio.current_task() is not self._own:
+        elif self._own is not None and asyncio.current_task(self._loop) is not self._own:
             # It is inside a call that does not matter any more.
             self._is_stopped = True
             self._own.cancel()

@@ -72,7 +72,7 @@ class _Run(Crew):
     def __init__(
         self, plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, max_calls: int
     ) -> None:
-        super().__init__()
+        super().__init__(scope.loop)
         self._plan = plan
         self._bindings = bindings
         self._scope = scope
@@ -143,7 +143,7 @@ class _Run(Crew):
                 if job is not None:
                     self.start(self._make(job))
 
-        asyncio.get_running_loop().call_soon(act)
+        self._loop.call_soon(act)
 
     def call(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...], /) -> None:
         """See `Caller`."""

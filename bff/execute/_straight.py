@@ -55,7 +55,7 @@ class StraightRun(Crew):
     __slots__ = ("_bindings", "_calls", "_scope", "_settled", "_soft_deadline", "working")
 
     def __init__(self, calls: tuple[PlannedCall, ...], bindings: Bindings, scope: RequestScope) -> None:
-        super().__init__()
+        super().__init__(scope.loop)
         self._calls = calls
         self._bindings = bindings
         self._scope = scope

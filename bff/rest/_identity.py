@@ -2,11 +2,13 @@
 
 import os
 import re
+from typing import Final
 
 from xxhash import xxh3_128_hexdigest
 
 __all__ = ["etag", "matches", "request_id"]
 
+_IDS_AT_ONCE: Final = 64
 _SANE_ID = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}")
 _OPAQUE = r'"[\x21\x23-\x7e\x80-\xff]*"'
 _TAG = re.compile(rf"(?:W/)?({_OPAQUE})")
@@ -17,10 +19,22 @@ def request_id(inbound: str | None) -> str:
     """
     Return the id that came with a request if it is fit for a header and a log line, else a new one.
 
-    New ones are 128 random bits of the system's, which a fork or a seed cannot repeat, at a quarter of
-    what `uuid4` costs.
+    New ones are 128 random bits of the system's, which a fork or a seed cannot repeat. It is asked for many at once.
     """
-    return inbound if inbound is not None and _SANE_ID.fullmatch(inbound) else os.urandom(16).hex()
+    if inbound is not None and _SANE_ID.fullmatch(inbound):
+        return inbound
+    try:
+        return _spare_ids.pop()
+    except IndexError:
+        block = os.urandom(16 * _IDS_AT_ONCE).hex()
+        first, *others = (block[place : place + 32] for place in range(0, len(block), 32))
+        _spare_ids.extend(others)
+        return first
+
+
+_spare_ids: Final[list[str]] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_spare_ids.clear)
 
 
 def etag(body: bytes) -> str:

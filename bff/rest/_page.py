@@ -95,7 +95,7 @@ class Page:
         self, asgi: ASGIScope, receive: Receive, params: Mapping[str, Any], scope: RequestScope
     ) -> Reply | None:
         """Return the reply to a request, `None` where there is nobody left to get it."""
-        watch = Watch(receive) if self.has_calls else None
+        watch = Watch(receive, scope.loop) if self.has_calls else None
         try:
             made = await self.runner(params, scope)
         except asyncio.CancelledError:

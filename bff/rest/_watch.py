@@ -26,22 +26,23 @@ class Watch:
     of what it waits for: most requests end before that ever comes. Elsewhere it runs in a task of its own.
     """
 
-    __slots__ = ("_future", "_handle", "_is_over", "_running", "_task", "_watcher", "has_left")
+    __slots__ = ("_future", "_handle", "_is_over", "_loop", "_running", "_task", "_watcher", "has_left")
 
-    def __init__(self, receive: _Receive) -> None:
+    def __init__(self, receive: _Receive, loop: asyncio.AbstractEventLoop) -> None:
         self.has_left = False
         self._is_over = False
-        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._loop = loop
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
         self._future: asyncio.Future[Any] | None = None
         self._handle: asyncio.Handle | None = None
         self._watcher: asyncio.Task[None] | None = None
         if not _is_stepped(receive):
-            self._watcher = asyncio.create_task(self._attend(receive))
+            self._watcher = loop.create_task(self._attend(receive))
             return
         self._running = _departure(receive)
         if self._step():
             # It had left before we came; what it asked for begins all the same, as it would have with a task.
-            self._handle = asyncio.get_running_loop().call_soon(self._leave)
+            self._handle = loop.call_soon(self._leave)
 
     def is_cause(self) -> bool:
         """Say whether a cancellation of the task is the client's doing alone; the task is then free of it."""
@@ -67,7 +68,7 @@ class Watch:
         except StopIteration:
             return True
         if future is None:
-            self._handle = asyncio.get_running_loop().call_soon(self._go_on)
+            self._handle = self._loop.call_soon(self._go_on)
             return False
         # It is what a task does with what it is given to wait for.
         future._asyncio_future_blocking = False  # noqa: SLF001

@@ -1,6 +1,9 @@
 """Ids of requests and tags of answers."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -28,6 +31,31 @@ def test_whatever_came_an_id_is_short_and_plain(inbound: str) -> None:
 
 def test_new_ids_differ() -> None:
     assert len({request_id(None) for _ in range(1000)}) == 1000
+
+
+FORKED = """
+import os
+from bff.rest._identity import request_id
+
+def several():
+    return " ".join(request_id(None) for _ in range(70))
+
+print(request_id(None), flush=True)
+for _ in range(2):
+    if os.fork() == 0:
+        print(several(), flush=True)
+        os._exit(0)
+    os.wait()
+print(several(), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_processes_that_are_forked_from_one_give_other_ids() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+
+    ids = done.stdout.split()
+    assert (len(ids), len(set(ids))) == (211, 211)
 
 
 def test_equal_bodies_have_equal_strong_tags_and_others_have_others() -> None:

@@ -57,7 +57,7 @@ class Fake:
 
 async def watched(receive: Any, work: Callable[[], Awaitable[object]]) -> str:
     """Do some work as a page does."""
-    watch = Watch(receive)
+    watch = Watch(receive, asyncio.get_running_loop())
     try:
         await work()
     except asyncio.CancelledError:
