@@ -15,7 +15,7 @@ from bff.execute._joins import Group, Joins, Share, chunks, shared_out
 from bff.execute._missing import missing_of
 from bff.execute._outcome import Bindings, Outcome, RequestFailed, soft_deadline
 from bff.execute._progress import Progress
-from bff.execute._straight import run_straight
+from bff.execute._straight import Ready, run_straight
 from bff.plan._plan import Plan
 from bff.plan._steps import PlannedCall
 
@@ -38,7 +38,7 @@ def prepared(plan: Plan, bindings: Bindings, *, max_calls: int) -> Prepared:
     """
     straight = plan.straight
     if straight is not None and len(straight.calls) <= max_calls:
-        return partial(run_straight, plan, straight, bindings)
+        return partial(run_straight, plan, straight.code, Ready.of(straight.calls, bindings))
     return lambda params, scope: _Run(plan, bindings, params, scope, max_calls).outcome()
 
 

@@ -1,10 +1,10 @@
 """Run the code of a plan that is nothing but reads: what follows what stands there as it is."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bff._unset import UNSET
-from bff.declare._exchange import exchange
+from bff.declare._exchange import Binding, exchange
 from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, RejectedError, UpstreamError
 from bff.execute._crew import Crew
@@ -12,21 +12,42 @@ from bff.execute._frame import Failure, Frame
 from bff.execute._missing import missing_of
 from bff.execute._outcome import Bindings, Outcome, RequestFailed, soft_deadline
 from bff.plan._plan import Plan
-from bff.plan._steps import PlannedCall, Straight
+from bff.plan._steps import PlannedCall
+
+
+class Ready(NamedTuple):
+    """The calls of a plan, and what is sent for each: where it goes, how it is decoded, whether it may fail."""
+
+    calls: tuple[PlannedCall, ...]
+    bindings: Bindings
+    sent: tuple[tuple[Binding, Callable[[bytes], Any], bool], ...]
+
+    @classmethod
+    def of(cls, calls: tuple[PlannedCall, ...], bindings: Bindings) -> "Ready":
+        """Look all of it up once."""
+        return cls(
+            calls,
+            bindings,
+            tuple((bindings[call.operation], call.decoder.decode, call.is_optional) for call in calls),
+        )
 
 
 async def run_straight(
-    plan: Plan, straight: Straight, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope
+    plan: Plan,
+    code: Callable[..., Coroutine[Any, Any, None]],
+    ready: Ready,
+    params: Mapping[str, Any],
+    scope: RequestScope,
 ) -> Outcome:
-    """Answer one request by the code of its plan; see `run`."""
-    run = StraightRun(straight.calls, bindings, scope)
+    """Answer one request by the code of its plan; see `prepared`."""
+    run = StraightRun(ready, scope)
     values: list[Any] = [None] * plan.size
     failures: list[Failure | None] = [None] * plan.size
     arguments = (values, failures, params, scope, [UNSET] * plan.slots)
     try:
         try:
             with run:
-                await straight.code(run, *arguments)
+                await code(run, *arguments)
             if run.working and not run.is_over:
                 await run.rest()
         finally:
@@ -52,12 +73,12 @@ class StraightRun(Crew):
     others lead to how many of these are settled.
     """
 
-    __slots__ = ("_bindings", "_calls", "_scope", "_settled", "_soft_deadline", "working")
+    __slots__ = ("_ready", "_scope", "_sent", "_settled", "_soft_deadline", "working")
 
-    def __init__(self, calls: tuple[PlannedCall, ...], bindings: Bindings, scope: RequestScope) -> None:
+    def __init__(self, ready: Ready, scope: RequestScope) -> None:
         super().__init__(scope.loop)
-        self._calls = calls
-        self._bindings = bindings
+        self._ready = ready
+        self._sent = ready.sent
         self._scope = scope
         self._soft_deadline = soft_deadline(scope)
         self._settled: dict[int, int] = {}
@@ -65,9 +86,10 @@ class StraightRun(Crew):
 
     def ask(self, number: int, values: tuple[Any, ...]) -> Awaitable[Any]:
         """Make a call; what the answer can do without has to come before the reserve."""
-        call, scope = self._calls[number], self._scope
-        deadline = self._soft_deadline if call.is_optional else scope.deadline
-        return exchange(self._bindings[call.operation], values, call.decoder.decode, scope=scope, deadline=deadline)
+        binding, decode, is_optional = self._sent[number]
+        scope = self._scope
+        deadline = self._soft_deadline if is_optional else scope.deadline
+        return exchange(binding, values, decode, scope=scope, deadline=deadline)
 
     def beside(self, lane: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Make calls in a task beside the request's own."""
@@ -81,11 +103,11 @@ class StraightRun(Crew):
 
     def failure(self, number: int, error: UpstreamError | RejectedError) -> Failure:
         """Return the failure of a call that the answer can do without."""
-        return Failure(error, self._calls[number])
+        return Failure(error, self._ready.calls[number])
 
     def failed(self, number: int, error: UpstreamError | RejectedError) -> RequestFailed:
         """Return the end of the request for the failure of a call that the answer cannot do without."""
-        return RequestFailed.of(Failure(error, self._calls[number]), self._bindings, self._scope)
+        return RequestFailed.of(self.failure(number, error), self._ready.bindings, self._scope)
 
     async def _beside(self, lane: Callable[..., Coroutine[Any, Any, None]], arguments: tuple[Any, ...]) -> None:
         try:
