@@ -38,7 +38,7 @@ _DOT_SEGMENT = re.compile(r"[/\\](?:\.|%2e){1,2}(?=[/\\?;]|%2f|%5c|$)", re.IGNOR
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _BODILESS = frozenset({"GET", "HEAD"})
 _MOST_NAMES: Final = 1024
-_BESIDES: Final = 4  # lines of a head that stand in every one, the empty one among them
+_BESIDES: Final = 4  # lines that stand in every head, the empty one among them
 
 
 def check_target(request: Request, context: Context) -> None:
@@ -92,24 +92,26 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
 
     Raises `ValueError` where a name or value holds what would begin another line.
     """
-    method, headers, content = request.method, request.headers, request.content
-    coding, framing = ACCEPT_ENCODING, ""
-    known = _known(headers) if type(headers) is Fields else None
-    if known is not None:
-        lines, count = known
-    else:
-        lines, count = _written(headers)
-        if count < len(headers):
-            ours = {name.lower(): value for name, value in headers}
-            host = ours.get("host", host)
-            if is_raw:
-                coding = ours.get("accept-encoding", coding)
-    if method not in _BODILESS or content != b"":
-        _lowered(method)
+    headers = request.headers
+    if type(headers) is Fields and request.method in _BODILESS and request.content == b"":
+        known = _known(request, headers, host)
+        if known is not None:
+            return known.encode()
+    (lines, count), coding = _written(headers), ACCEPT_ENCODING
+    if count < len(headers):
+        ours = {name.lower(): value for name, value in headers}
+        host = ours.get("host", host)
+        if is_raw:
+            coding = ours.get("accept-encoding", coding)
+    framing = ""
+    if request.method not in _BODILESS or request.content != b"":
+        _lowered(request.method)
         framing = _framing(request)
-        count += bool(framing)
-    text = f"{method} {request.target} HTTP/1.1\r\n{lines}host: {host}\r\naccept-encoding: {coding}\r\n{framing}\r\n"
-    breaks = count + _BESIDES
+    text = (
+        f"{request.method} {request.target} HTTP/1.1\r\n"
+        f"{lines}host: {host}\r\naccept-encoding: {coding}\r\n{framing}\r\n"
+    )
+    breaks = count + (_BESIDES + 1 if framing else _BESIDES)
     # As many breaks as lines, and so none within one.
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header holds a line break or NUL")
@@ -121,18 +123,20 @@ def head(request: Request, host: str, *, is_raw: bool = False) -> bytes:
     raise ValueError("a header holds what is no text")
 
 
-def _known(headers: Fields) -> tuple[str, int] | None:
-    """Return a line for each header, and how many these are; `None` where not all of them are known to be a line."""
-    fixed, told, own = headers.fixed, headers.told, headers.own
-    lines, ending = fixed.lines, told.lines
-    if lines is None or ending is None:
+def _known(request: Request, headers: Fields, host: str) -> str | None:
+    """Return the head of a request without a body, where no more than a look at each own value is needed for it."""
+    target, lines, told = request.target, headers.fixed.lines, headers.told.lines
+    # What is printable holds no break, no NUL, and nothing but text.
+    if lines is None or told is None or not (target.isprintable() and host.isprintable()):
         return None
-    for name, value in own:
+    for name, value in headers.own:
         begin = _begun.get(name)
-        if not begin:
+        if not begin or not value.isprintable():
             return None
         lines = f"{lines}{begin}{value}\r\n"
-    return lines + ending, fixed.size + len(own) + told.size
+    return (
+        f"{request.method} {target} HTTP/1.1\r\n{lines}{told}host: {host}\r\naccept-encoding: {ACCEPT_ENCODING}\r\n\r\n"
+    )
 
 
 def _written(headers: Sequence[tuple[str, str]]) -> tuple[str, int]:
