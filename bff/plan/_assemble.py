@@ -1,6 +1,6 @@
 """Put the steps of a schedule together with the functions that were written for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +21,7 @@ def planned_steps(
 ) -> tuple[PlannedStep, ...]:
     """Return the steps of a plan; `functions` are those that were written for it, by name."""
     required, strict, at_once = scheduled.required, scheduled.strict, scheduled.at_once
+    steps: list[PlannedStep] = []
 
     def planned(step: Step) -> PlannedStep:
         common: dict[str, Any] = {
@@ -50,11 +51,14 @@ def planned_steps(
                     body=step.inner[0],
                     size=scheduled.size(step.node.item.id),
                     is_sequential=step.node.is_sequential,
+                    columns=tuple(_columns(step.node.item.id, steps, scheduled, functions)),
                 )
             case _:  # pragma: no cover - every kind of step stands here
                 raise AssertionError(step)
 
-    return tuple(map(planned, scheduled.steps))
+    for step in scheduled.steps:
+        steps.append(planned(step))  # noqa: PERF401 - a loop looks at the calls in it, which stand before it
+    return tuple(steps)
 
 
 def _call(
@@ -77,6 +81,17 @@ def _call(
         batch=batch,
         influences=tuple(sorted(scheduled.influences(step.number))) if batch else (),
     )
+
+
+def _columns(
+    item: int, steps: Sequence[PlannedStep], scheduled: Schedule, functions: _Functions
+) -> Iterator[tuple[PlannedCall, Callable[..., list[tuple[Any, ...]]]]]:
+    for step in scheduled.steps:
+        column = functions.get(f"column_{step.number}")
+        if step.region == item and column is not None:
+            call = steps[step.number]
+            assert isinstance(call, PlannedCall)
+            yield call, column
 
 
 def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
