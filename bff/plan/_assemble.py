@@ -1,6 +1,6 @@
 """Put the steps of a schedule together with the functions that were written for them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -45,14 +45,7 @@ def planned_steps(
                 checks = tuple(functions.get(f"try_{step.number}_{n}") for n in range(len(step.inner)))
                 return Alternatives(**common, branches=step.inner, checks=checks)
             case graph.Each():
-                return Loop(
-                    **common,
-                    items=functions[f"items_{step.number}"],
-                    body=step.inner[0],
-                    size=scheduled.size(step.node.item.id),
-                    is_sequential=step.node.is_sequential,
-                    columns=tuple(_columns(step.node.item.id, steps, scheduled, functions)),
-                )
+                return _loop(step, step.node, scheduled, functions, steps, common)
             case _:  # pragma: no cover - every kind of step stands here
                 raise AssertionError(step)
 
@@ -83,15 +76,24 @@ def _call(
     )
 
 
-def _columns(
-    item: int, steps: Sequence[PlannedStep], scheduled: Schedule, functions: _Functions
-) -> Iterator[tuple[PlannedCall, Callable[..., list[tuple[Any, ...]]]]]:
-    for step in scheduled.steps:
-        column = functions.get(f"column_{step.number}")
-        if step.region == item and column is not None:
-            call = steps[step.number]
-            assert isinstance(call, PlannedCall)
-            yield call, column
+def _loop(
+    step: Step,
+    each: graph.Each,
+    scheduled: Schedule,
+    functions: _Functions,
+    steps: Sequence[PlannedStep],
+    common: dict[str, Any],
+) -> Loop:
+    inside = [steps[inner.number] for inner in scheduled.steps if inner.region == each.item.id]
+    calls = [call for call in inside if isinstance(call, PlannedCall) and f"column_{call.number}" in functions]
+    return Loop(
+        **common,
+        items=functions[f"items_{step.number}"],
+        body=step.inner[0],
+        size=scheduled.size(each.item.id),
+        is_sequential=each.is_sequential,
+        columns=tuple((call, functions[f"column_{call.number}"]) for call in calls),
+    )
 
 
 def _batch(call: graph.Call, wanted: Demand) -> Batch | None:

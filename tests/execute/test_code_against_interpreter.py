@@ -46,7 +46,8 @@ class Joining(Straightforward):
         return self.read(self.one_of("number", "part"), 2)
 
     def body(self, *, can_write: bool, has_to: bool = False) -> Block:
-        assert not (can_write or has_to)
+        assert not can_write
+        assert not has_to
         values = [Sum(self.maybe_caught(self.reading()), Item(self.loops)) for _ in range(self.draw(st.integers(1, 2)))]
         return Block((), Sum(*values) if len(values) > 1 else values[0])
 
