@@ -73,7 +73,15 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
     try:
         yield seen
     finally:
-        sys.setprofile(before)
+        _resume(before)
+
+
+def _resume(profiler: Any) -> None:
+    """Give back to whoever watched before: to a function, to nobody, or to a profiler that is no function."""
+    if profiler is None or callable(profiler):
+        sys.setprofile(profiler)
+    else:
+        profiler.enable()
 
 
 def _note_once(seen: Watched, frame: FrameType, name: str) -> None:  # pragma: no cover - as above
