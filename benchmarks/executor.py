@@ -13,7 +13,7 @@ from bff import BFF, ClientProfile, Shape, Upstream, call, each, endpoint, optio
 from bff.ambassador._core import Context, Request, Response, Send
 from bff.declare._exchange import exchange
 from bff.declare._scope import RequestScope
-from bff.execute._run import Bindings, run
+from bff.execute._run import Bindings, Prepared, prepared
 from bff.plan._plan import Plan
 
 PAGES = 2_000
@@ -90,6 +90,7 @@ class Case:
 
     plan: Plan
     bindings: Bindings
+    run: Prepared
 
 
 async def at_once(request: Request, _: Context) -> Response:
@@ -108,10 +109,11 @@ def cases(send: Send) -> Mapping[str, Case]:
     app = BFF(Pages, observers=())
     source = app.upstreams[Source]
 
-    def bound(plan: Plan) -> Bindings:
-        return {operation: replace(source.binding(operation), send=send) for operation in plan.operations}
+    def case(plan: Plan) -> Case:
+        bindings = {operation: replace(source.binding(operation), send=send) for operation in plan.operations}
+        return Case(plan, bindings, prepared(plan, bindings, max_calls=100))
 
-    return {plan.endpoint.name.replace("_", " "): Case(plan, bound(plan)) for plan in app.plans}
+    return {plan.endpoint.name.replace("_", " "): case(plan) for plan in app.plans}
 
 
 def new_scope() -> RequestScope:
@@ -122,7 +124,7 @@ def new_scope() -> RequestScope:
 
 async def planned(case: Case) -> None:
     """Run a plan."""
-    await run(case.plan, case.bindings, {}, new_scope(), max_calls=100)
+    await case.run({}, new_scope())
 
 
 async def calls_alone(case: Case) -> None:

@@ -25,7 +25,7 @@ from bff.ambassador._wires import new_wire
 from bff.declare._exchange import exchange
 from bff.declare._operation import operations_of
 from bff.declare._scope import RequestScope
-from bff.execute._run import Outcome, run
+from bff.execute._run import Outcome, prepared
 from bff.plan._plan import Plan
 from examples.mobile_bff.app import Mobile
 from examples.services import Catalog, Inventory, Reviews
@@ -220,8 +220,10 @@ async def _planned(page: str) -> tuple[Plan, Callable[[int], Awaitable[Outcome]]
         operation: app.upstreams[operation.owner].binding(operation) for operation in plan.operations if operation.owner
     }
 
+    run = prepared(plan, bindings, max_calls=profile.max_calls)
+
     async def once(number: int) -> Outcome:
-        return await run(plan, bindings, {"product_id": number}, _scope(), max_calls=profile.max_calls)
+        return await run({"product_id": number}, _scope())
 
     return plan, once
 

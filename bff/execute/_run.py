@@ -20,7 +20,7 @@ from bff.execute._straight import Ready, run_straight
 from bff.plan._plan import Plan
 from bff.plan._steps import PlannedCall
 
-__all__ = ["Bindings", "Outcome", "RequestFailed", "prepared", "run"]
+__all__ = ["Bindings", "Outcome", "Prepared", "RequestFailed", "prepared"]
 
 Prepared: TypeAlias = Callable[[Mapping[str, Any], RequestScope], Coroutine[Any, Any, Outcome]]
 
@@ -41,13 +41,6 @@ def prepared(plan: Plan, bindings: Bindings, *, max_calls: int) -> Prepared:
     if straight is not None and len(straight.calls) <= max_calls:
         return partial(run_straight, plan, straight.code, Ready.of(straight.calls, bindings))
     return lambda params, scope: _Run(plan, bindings, params, scope, max_calls).outcome()
-
-
-def run(
-    plan: Plan, bindings: Bindings, params: Mapping[str, Any], scope: RequestScope, *, max_calls: int
-) -> Coroutine[Any, Any, Outcome]:
-    """Return what answers one request when it is awaited; see `prepared`."""
-    return prepared(plan, bindings, max_calls=max_calls)(params, scope)
 
 
 class _Run(Crew):

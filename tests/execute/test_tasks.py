@@ -13,8 +13,7 @@ from bff import BFF, ClientProfile, Shape, Upstream, call, each, endpoint, optio
 from bff.ambassador import Context, Request, Response
 from bff.declare._scope import RequestScope
 from bff.errors import Overloaded, UpstreamUnreachable
-from bff.execute._run import Bindings, Outcome, RequestFailed
-from bff.execute._run import run as run_plan
+from bff.execute._run import Bindings, Outcome, RequestFailed, prepared
 from bff.plan._plan import Plan
 from tests.support.virtual import run
 
@@ -132,7 +131,7 @@ class Upstreams:
 async def answer(plan: Plan, upstreams: Upstreams, *, max_calls: int = 100) -> Outcome:
     now = asyncio.get_running_loop().time()
     scope = RequestScope(now, 0.0, now + 10.0, "id", {}, {})
-    return await run_plan(plan, upstreams.bindings(plan), {"number": 7}, scope, max_calls=max_calls)
+    return await prepared(plan, upstreams.bindings(plan), max_calls=max_calls)({"number": 7}, scope)
 
 
 def refused() -> UpstreamUnreachable:
