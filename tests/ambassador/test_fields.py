@@ -55,7 +55,8 @@ def test_a_head_of_known_parts_is_what_it_says() -> None:
 
 
 def test_a_target_that_would_begin_another_line_is_not_written() -> None:
-    for headers in ([], Fields(Part(()), [])):
+    both: tuple[Sequence[Pair], ...] = ((), Fields(Part(()), ()))
+    for headers in both:
         with pytest.raises(ValueError, match="a header holds"):
             head(Request("GET", "http://test", "/ HTTP/1.1\r\nx: y", headers), "test")
 
