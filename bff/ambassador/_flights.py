@@ -6,8 +6,6 @@ from collections.abc import Hashable
 from enum import Enum
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
 from bff.ambassador._core import Context, Request, Response
 from bff.errors import RejectedError, UpstreamError
 
@@ -47,14 +45,17 @@ Told: TypeAlias = Response | UpstreamError | RejectedError | Turn
 """What those that wait are told: the outcome, or what to do instead."""
 
 
-class Flight(Struct, eq=False):  # which is made in half of the time that another takes: there is one for every read
+class Flight:
     """A read that is under way, and those that wait for it; `context` is that of the call that leads."""
 
-    request: Request
-    mark: Hashable
-    context: Context
-    waiting: deque[asyncio.Future[Told]] | None = None
-    _key: Hashable = None
+    __slots__ = ("_key", "context", "mark", "request", "waiting")
+
+    def __init__(self, request: Request, mark: Hashable, context: Context) -> None:
+        self.request = request
+        self.mark = mark
+        self.context = context
+        self.waiting: deque[asyncio.Future[Told]] | None = None
+        self._key: Hashable = None
 
     @property
     def key(self) -> Hashable:
