@@ -256,7 +256,10 @@ def _struct_of(tp: Type, made: Sequence[tuple[str, Type, Any]], readers: Mapping
     namespace = {"__post_init__": _finishing(readers, is_frozen=is_frozen)} if readers else {}
     name = cast("type[Any]", class_of(tp)).__name__
     try:
-        return msgspec.defstruct(name, made, namespace=namespace, frozen=is_frozen, kw_only=True, module=__name__)
+        # What JSON is made into is a tree: the collector of cycles has nothing to find in it.
+        return msgspec.defstruct(
+            name, made, namespace=namespace, frozen=is_frozen, kw_only=True, module=__name__, gc=False
+        )
     except (TypeError, ValueError) as error:
         raise Unlike(f"{spell(tp)}: {error}") from error
 
