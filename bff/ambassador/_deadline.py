@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import current_task
 from math import inf
+from typing import Protocol
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
 from bff.ambassador._limit import Limit
@@ -11,7 +12,7 @@ from bff.ambassador._stream import Read
 from bff.ambassador._timer import Alarm
 from bff.errors import BFFError, DeadlineExceeded, UpstreamTimeout
 
-__all__ = ["deadline", "out_of_time"]
+__all__ = ["Report", "deadline", "out_of_time"]
 
 
 def out_of_time(context: Context, limit: Limit | Alarm) -> BFFError:
@@ -21,37 +22,79 @@ def out_of_time(context: Context, limit: Limit | Alarm) -> BFFError:
     return UpstreamTimeout("no answer within the total timeout", upstream=context.upstream, operation=context.operation)
 
 
-def deadline(total: float | None, *, per_try: float | None = None, is_lasting: bool = True) -> Layer:
+class Report(Protocol):
+    """Is told of each call how it begins and ends; `start` is when it began, on the loop's clock."""
+
+    def begin(self, request: Request, context: Context) -> None:
+        """Take note that it begins."""
+        ...
+
+    def answer(self, response: Response, context: Context, start: float) -> None:
+        """Take its answer, of which a streamed one has yet to end."""
+        ...
+
+    def fail(self, error: BaseException, context: Context, start: float) -> None:
+        """Take what it ended with instead."""
+        ...
+
+
+def deadline(
+    total: float | None, *, per_try: float | None = None, is_lasting: bool = True, report: Report | None = None
+) -> Layer:
     """
-    Cancel what runs past `total` seconds (`None`: only the caller's deadline counts).
+    Cancel what runs past `total` seconds (`None`: only the caller's deadline counts), and `report` each call.
 
     The inner layers find the time as `context.limit`, so that none of them waits for what comes too late; it is looked
     at for the first time when that of a try, `per_try`, may be up. The time holds for a streamed body as well.
-    `is_lasting` is false for a layer that is there for one call.
+    `is_lasting` is false for a layer that is there for one call. Two layers in one coroutine, for every call has both,
+    unless nobody is to be told of it.
     """
     limits = _Limits(total, per_try, is_lasting=is_lasting)
+    return lambda send: _Limited(limits, total, report, send).send
 
-    def layer(send: Send) -> Send:
-        async def limited(request: Request, context: Context) -> Response:
-            limit = context.limit = limits.set(context)
-            if limit is None:
-                return _held(await send(request, context), context, None)
-            end = context.loop.time() + total if context.is_streamed and total is not None else None
-            try:
-                response = await send(request, context)
-            except asyncio.CancelledError as error:
-                if limit.stop():
-                    raise out_of_time(context, limit) from error
+
+class _Limited:
+    """Sends within a call's time."""
+
+    __slots__ = ("_limits", "_report", "_send", "_total")
+
+    def __init__(self, limits: "_Limits", total: float | None, report: Report | None, send: Send) -> None:
+        self._limits = limits
+        self._total = total
+        self._report = report
+        self._send = send
+
+    async def send(self, request: Request, context: Context) -> Response:
+        """Send one request."""
+        report, start, limit = self._report, context.loop.time(), None
+        if report is not None:
+            report.begin(request, context)
+        try:
+            limit = context.limit = self._limits.set(context, start)
+            response = await self._send(request, context)
+        except asyncio.CancelledError as error:
+            if limit is None or not limit.stop():
+                self._failed(error, context, start)
                 raise
-            except BaseException:
+            raise self._failed(out_of_time(context, limit), context, start) from error
+        except BaseException as error:
+            if limit is not None:
                 limit.stop()
-                raise
+            self._failed(error, context, start)
+            raise
+        if limit is not None:
             limit.stop()
-            return response if response.stream is None else _held(response, context, end)
+        if response.stream is not None:
+            end = None if self._total is None else start + self._total
+            response.stream.read = _bounded(response.stream.read, context, end)
+        if report is not None:
+            report.answer(response, context, start)
+        return response
 
-        return limited
-
-    return layer
+    def _failed(self, error: BaseException, context: Context, start: float) -> BaseException:
+        if self._report is not None:
+            self._report.fail(error, context, start)
+        return error
 
 
 class _Limits:
@@ -69,12 +112,11 @@ class _Limits:
         self._is_lasting = is_lasting
         self._queue: Queue | None = None
 
-    def set(self, context: Context) -> Limit | None:
-        """Return the limit of a call that begins, in the current task, `None` where there is none."""
+    def set(self, context: Context, now: float) -> Limit | None:
+        """Return the limit of a call that begins now, in the current task, `None` where there is none."""
         loop, callers = context.loop, context.deadline
         if callers is None and self._total == inf:
             return None
-        now = loop.time()
         end, when, queue = now + self._total, now + self._first_look, self._queue
         is_callers = callers is not None and callers < end
         if is_callers:
@@ -96,12 +138,6 @@ def _callers(context: Context, now: float) -> float:
         what = "the caller's deadline had passed"
         raise DeadlineExceeded(what, upstream=context.upstream, operation=context.operation)
     return when
-
-
-def _held(response: Response, context: Context, end: float | None) -> Response:
-    if response.stream is not None:
-        response.stream.read = _bounded(response.stream.read, context, end)
-    return response
 
 
 def _bounded(read: Read, context: Context, end: float | None) -> Read:

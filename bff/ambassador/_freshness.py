@@ -12,7 +12,7 @@ __all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "list_field", "s
 _LONGEST: Final = 2**31  # RFC 9111 section 1.2.2: a larger delta-seconds counts as this
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # All that counts, but for the `Date` that goes with `Expires`.
-_SAID: Final = re.compile(rb"\r\n(cache-control|set-cookie|vary|expires|age):[ \t]*([^\r]*)")
+_SAID: Final = re.compile(rb"\r\n(cache-control|set-cookie|vary|expires|age):([^\r]*)")
 _MEMBER = re.compile(rf'[ \t]*(?:({_WORD})(?:=({_WORD}|"(?:[^"\\]|\\.)*"))?)?[ \t]*(?:,|\Z)')
 
 

@@ -25,7 +25,7 @@ from bff.ambassador._parts import OnionStatistics, Parts
 from bff.ambassador._policies import Policies
 from bff.ambassador._rate import Rate
 from bff.ambassador._rating import rating
-from bff.ambassador._reporting import reporting, reporting_refusals
+from bff.ambassador._reporting import Reporter, reporting_refusals
 from bff.ambassador._resolving import resolving
 from bff.ambassador._retry import Retrier, retrying
 from bff.events import AttemptRejected, BreakerChanged, Emitter
@@ -114,8 +114,6 @@ def _assemble(policies: Policies, parts: Parts, *, close: Callable[[], None], is
     send = parts.send
     for _, layer in reversed(onion):
         send = layer(send)
-    if parts.emitter.has_observers:
-        send = reporting(parts.emitter)(send)
     inmost = (*(("fault",) if policies.fault else ()), "wire", *(("mesh",) if policies.managed_by_mesh else ()))
     names = " > ".join(name for name, _ in onion if name).split(" > ")
     return Onion(policies, parts, send, layers=(*names, *inmost), close=close)
@@ -125,7 +123,8 @@ def _around_calls(policies: Policies, parts: Parts, *, is_lasting: bool) -> Iter
     """Yield what happens once for a call, in its order; a layer that is switched off is not there."""
     timeout, retry = policies.timeout, policies.retry
     total, per_try = (timeout.total, timeout.attempt) if timeout else (None, None)
-    yield "deadline", deadline(total, per_try=per_try, is_lasting=is_lasting)
+    report = Reporter(parts.emitter) if parts.emitter.has_observers else None
+    yield "deadline", deadline(total, per_try=per_try, is_lasting=is_lasting, report=report)
     if policies.coalescing and parts.flights and parts.identify:
         yield (
             "coalesce",

@@ -10,44 +10,45 @@ from bff.ambassador._verdict import SERVER_ERRORS
 from bff.errors import DeadlineExceeded, RejectedError
 from bff.events import AttemptRejected, CallCancelled, CallFailed, CallFinished, CallStarted, Emitter
 
-__all__ = ["reporting", "reporting_refusals"]
+__all__ = ["Reporter", "reporting_refusals"]
 
 _numbers: Final = count(1)
 
 
-def reporting(emitter: Emitter) -> Layer:
+class Reporter:
     """
-    Emit how each call began and ended, and give it its number.
+    Emits how each call began and ended, and gives it its number.
 
     A final 5xx is a failed call, any other status a finished one. A streamed one ends with its body, also where that
     is left early.
     """
-    tells_start, tells_success = emitter.wants(CallStarted), emitter.wants(CallFinished)
 
-    def layer(send: Send) -> Send:
-        async def reported(request: Request, context: Context) -> Response:
-            context.call = next(_numbers)
-            start = context.loop.time()
-            if tells_start:
-                emitter.emit(_started(request, context))
-            try:
-                response = await send(request, context)
-            except BaseException as error:
-                end(context, None, start, error)
-                raise
-            if response.stream is not None:
-                response.stream.on_end(partial(end, context, response.status, start))
-            elif tells_success or response.status >= SERVER_ERRORS:
-                emitter.emit(_answered(context, response.status, context.loop.time() - start))
-            return response
+    __slots__ = ("_emitter", "_tells_start", "_tells_success")
 
-        return reported
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+        self._tells_start, self._tells_success = emitter.wants(CallStarted), emitter.wants(CallFinished)
 
-    def end(context: Context, status: int | None, start: float, error: BaseException | None) -> None:
+    def begin(self, request: Request, context: Context) -> None:
+        """Take note that a call begins."""
+        context.call = next(_numbers)
+        if self._tells_start:
+            self._emitter.emit(_started(request, context))
+
+    def answer(self, response: Response, context: Context, start: float) -> None:
+        """Take its answer."""
+        if response.stream is not None:
+            response.stream.on_end(partial(self._end, context, response.status, start))
+        elif self._tells_success or response.status >= SERVER_ERRORS:
+            self._emitter.emit(_answered(context, response.status, context.loop.time() - start))
+
+    def fail(self, error: BaseException, context: Context, start: float) -> None:
+        """Take what it ended with instead."""
+        self._end(context, None, start, error)
+
+    def _end(self, context: Context, status: int | None, start: float, error: BaseException | None) -> None:
         context.count_in(error)
-        emitter.emit(_ended(context, status, context.loop.time() - start, error))
-
-    return layer
+        self._emitter.emit(_ended(context, status, context.loop.time() - start, error))
 
 
 def reporting_refusals(emitter: Emitter) -> Layer:

@@ -61,13 +61,12 @@ class Binding:
     method: str = field(init=False, repr=False)
     is_read: bool = field(init=False, repr=False)
     template: Template = field(init=False, repr=False)
-    fixed: Part = field(init=False, repr=False)
+    write: Callable[[Sequence[Any], RequestScope | None], Request] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("name", "method", "is_read", "template"):
             object.__setattr__(self, name, getattr(self.operation, name))
-        typed = () if self.template.content is None else (("content-type", "application/json"),)
-        object.__setattr__(self, "fixed", Part((*self.headers, *typed)))
+        object.__setattr__(self, "write", _writing(self))
 
     def carries_credential(self, scope: RequestScope) -> bool:
         """Say whether the client's own credential went along."""
@@ -97,7 +96,7 @@ async def exchange(
         )
     started, response = perf_counter(), None
     try:
-        request = _request(binding, values, scope)
+        request = binding.write(values, scope)
         stand_in = STAND_IN.get()
         send = binding.send if stand_in is None else stand_in(binding.connection).send_of(binding.operation)
         if scope is None or binding.is_read:
@@ -153,18 +152,27 @@ async def _written(binding: Binding, send: Send, request: Request, context: Cont
     return response
 
 
-def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
-    template = binding.template
-    target = binding.prefix + template.target(values)
-    own = [] if template.headers is None else template.headers(values)
-    content = b"" if template.content is None else template.content(values)
-    if scope is not None:
-        own.append(("x-request-id", scope.request_id))
-        if scope.forwarded:
-            own += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
-        if not binding.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in (*binding.fixed.pairs, *own)):
-            own.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{binding.name}")))
-    return Request(binding.method, binding.origin, target, Fields(binding.fixed, own), content)
+def _writing(binding: Binding) -> Callable[[Sequence[Any], RequestScope | None], Request]:
+    """Return what writes the request of a call."""
+    template, prefix, accepts, is_read = binding.template, binding.prefix, binding.accepts, binding.is_read
+    method, origin, full_name = binding.method, binding.origin, f"{binding.upstream}.{binding.name}"
+    write_target, write_headers, write_content = template.target, template.headers, template.content
+    typed = () if write_content is None else (("content-type", "application/json"),)
+    fixed = Part((*binding.headers, *typed))
+
+    def write(values: Sequence[Any], scope: RequestScope | None) -> Request:
+        target = prefix + write_target(values)
+        own = [] if write_headers is None else write_headers(values)
+        content = b"" if write_content is None else write_content(values)
+        if scope is not None:
+            own.append(("x-request-id", scope.request_id))
+            if scope.forwarded:
+                own += [(name, value) for name, value in scope.forwarded.items() if name in accepts]
+            if not is_read and not any(name == IDEMPOTENCY_KEY for name, _ in (*fixed.pairs, *own)):
+                own.append((IDEMPOTENCY_KEY, scope.writes.key(full_name)))
+        return Request(method, origin, target, Fields(fixed, own), content)
+
+    return write
 
 
 def _unsuccessful(binding: Binding, response: Response, context: Context) -> UpstreamStatus:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Struct
+
 from bff.ambassador._freshness import Freshness
 from bff.declare._operation import Operation
 from bff.errors import ContractViolation
 
 
-@dataclass(slots=True)  # not frozen, as there is one for every call: that would make it three times as dear
-class CallRecord:
+class CallRecord(Struct):  # which is made in half of the time that a dataclass takes: there is one for every call
     """One call that was made: when it began (seconds after the request), how long it took, how often it was tried."""
 
     upstream: str
