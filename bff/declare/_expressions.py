@@ -3,18 +3,18 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, overload
 
 from bff.declare import _graph as graph
 from bff.declare._behind import can_fail, depends_on_call, writes_in
-from bff.declare._functions import forgets_return, required
-from bff.declare._given import refuse_changes, value_of
+from bff.declare._functions import required
+from bff.declare._given import value_of
 from bff.declare._graph import Node
+from bff.declare._loops import begun, body, looped, made
 from bff.declare._state import state_around
 from bff.declare._symbol import Symbol, lift, node_of, trace_now
-from bff.declare._trace import Trace, current_trace
-from bff.declare._types import element, is_nullable, listed, nullable_if, spell, union, without_none
+from bff.declare._trace import NOWHERE, Trace, current_trace
+from bff.declare._types import spell, union, without_none
 from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError
 
@@ -32,11 +32,12 @@ def optional(value: T, default: T | None = None) -> T:
     A client that wants no partial answers (`on_partial = "fail"`) gets the failure instead.
     Typed as `value` is; whether the default may stand where it goes is checked at start-up.
     """
-    return cast("T", Symbol(_optional(value, default)))
+    symbol: T = _optional(value, default)
+    return symbol
 
 
 @unwatched
-def _optional(value: object, default: object) -> Node:
+def _optional(value: object, default: object) -> Any:
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
     _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
@@ -44,9 +45,9 @@ def _optional(value: object, default: object) -> Node:
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
     if trace.is_whole:
-        return node
+        return Symbol(node)
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
-    return trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)
+    return Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other))
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
@@ -60,48 +61,15 @@ def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
         if callable(items):
             raise trace_now().fail("`each` gets a function where it takes a list", "give it the list first")
         return [fn(item) for item in items]
-    trace = trace_now()
-    node = node_of(items)
-    tp = element(without_none(node.type))
-    if tp is None:
-        raise trace.fail(f"`each` needs a list, and gets `{spell(node.type)}`", "give it a list")
-    open_ = required(fn) if isinstance(fn, (FunctionType, MethodType)) else []
-    if len(open_) > 1:
-        what = (
-            f"`each` gives the function one item, and gets one that takes {' and '.join(f'`{name}`' for name in open_)}"
-        )
-        raise trace.fail(what, "give it a function of the item; what else it uses may stand around it")
-    item = trace.add(graph.Item, tp, is_new=True, items=node)
-    mark = trace.mark()
-    body, block = _body(trace, fn, item, pinned=frozenset())
+    trace, item, mark = begun(items, fn)
+    inner, block = body(trace, fn, item, NOWHERE)
     is_sequential = bool(trace.writes[block])
     if is_sequential:
         # Now it is known that every call belongs to its item: what is equal to one before the loop is not the same.
         trace.rewind(mark)
-        body, block = _body(trace, fn, item, pinned=frozenset({item.id}))
-    tp = nullable_if(is_nullable(node.type), listed(body.type))
-    made = trace.add(
-        graph.Each,
-        tp,
-        is_absent=node.is_absent,
-        items=node,
-        item=item,
-        body=body,
-        block=block,
-        is_sequential=is_sequential,
-    )
-    if is_sequential:
-        trace.note_write(made)
-    return cast("list[R]", Symbol(made))
-
-
-def _body(trace: Trace, fn: Callable[[T], R], item: graph.Item, *, pinned: frozenset[int]) -> tuple[Node, int]:
-    before = state_around(fn)
-    with trace.loop(item), trace.block(pinned=pinned) as block:
-        result = fn(cast("T", Symbol(item)))
-        refuse_changes(trace, "each", fn, before)
-        is_lost = forgets_return(fn) and not trace.writes[block]
-        return value_of(trace, "each", result, is_lost=is_lost), block
+        inner, block = body(trace, fn, item, frozenset({item.id}))
+    made_of_all: list[R] = looped(trace, item, inner, block)
+    return made_of_all
 
 
 @overload
@@ -211,9 +179,7 @@ def _branch(trace: Trace, word: str, branch: Callable[..., object], block: int) 
         what = f"`{word}` calls a branch without arguments, and gets one that takes `{open_[0]}`"
         raise trace.fail(what, "write `lambda: ...`, which uses the values around it")
     before = state_around(branch)
-    result = branch()
-    refuse_changes(trace, word, branch, before)
-    return value_of(trace, word, result, is_lost=forgets_return(branch) and not trace.writes[block])
+    return made(trace, word, branch, branch(), before, block)
 
 
 def _refuse_write(trace: Trace, word: str, default: Node, instead: str) -> None:

@@ -3,8 +3,8 @@
 import ast
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
-from typing import Any
+from types import FunctionType, MethodType
+from typing import Any, TypeGuard
 
 from bff.declare._operation import Operation
 from bff.declare._source import definitions
@@ -48,12 +48,32 @@ def _is_word(value: object) -> bool:
 
 def required(function: Callable[..., Any]) -> list[str]:
     """Return the parameters that a call without arguments leaves open."""
+    if isinstance(function, MethodType) and _is_bare(function.__func__):
+        return _open_in(function.__func__, 1)
+    if _is_bare(function):
+        return _open_in(function)
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return []
     loose = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [each.name for each in parameters if each.default is each.empty and each.kind not in loose]
+
+
+def _is_bare(function: object) -> TypeGuard[FunctionType]:
+    """Say whether a function is what its code says: it wraps no other one, and says nothing else of itself."""
+    return type(function) is FunctionType and not function.__dict__
+
+
+def _open_in(function: FunctionType, bound: int = 0) -> list[str]:
+    code = function.__code__
+    count, defaults = code.co_argcount, len(function.__defaults__ or ())
+    by_name = code.co_varnames[count : count + code.co_kwonlyargcount]
+    optional = function.__kwdefaults__ or {}
+    return [
+        *code.co_varnames[bound : max(bound, count - defaults)],
+        *(name for name in by_name if name not in optional),
+    ]
 
 
 def forgets_return(function: object) -> bool:

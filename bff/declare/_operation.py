@@ -174,17 +174,22 @@ class Operation(Generic[P, R]):
             return self if instance is None else instance.bind(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        written: R = self._write(args, kwargs)
+        return written
+
+    @property
+    def _owner_name(self) -> str:
+        return self.owner.__name__ if self.owner else "Upstream"
+
+    @unwatched
+    def _write(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         trace = current_trace()
         if trace is None:
             what = f"`{self.full_name}` is called on the class, and no endpoint is being traced"
             mend = f"await it on a connected upstream: `async with {self._owner_name}() as upstream`"
             file, line = user_frame()
             raise DeclarationError(Problem(what, mend, self.full_name, file, line))
-        return cast("R", Symbol(self._write(trace, args, kwargs)))
-
-    @property
-    def _owner_name(self) -> str:
-        return self.owner.__name__ if self.owner else "Upstream"
+        return self._call(trace, args, kwargs)
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return one value for each parameter, in order; raises `TypeError` as a function would."""
@@ -192,8 +197,7 @@ class Operation(Generic[P, R]):
         bound.apply_defaults()
         return tuple(bound.arguments[parameter.name] for parameter in self.parameters)
 
-    @unwatched
-    def _write(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> graph.Call:
+    def _call(self, trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Symbol:
         if self.problems:
             raise DeclarationError(self.problems)
         try:
@@ -204,13 +208,14 @@ class Operation(Generic[P, R]):
             self._argument(parameter, value) for parameter, value in zip(self.parameters, values, strict=True)
         )
         if self.is_read:
-            return trace.add(graph.Call, self.returns, operation=self, arguments=nodes, after=trace.last_write)
+            call = trace.add(graph.Call, self.returns, operation=self, arguments=nodes, after=trace.last_write)
+            return Symbol(call)
         if trace.is_read:
             what = f"`{self.full_name}` is a write ({self.method}), and the endpoint answers GET, which changes nothing"
             raise trace.fail(what, "answer another method: `@endpoint.post(...)`")
         call = trace.add(graph.Call, self.returns, is_new=True, operation=self, arguments=nodes, after=trace.last_write)
         trace.note_write(call)
-        return call
+        return Symbol(call)
 
     def _argument(self, parameter: Parameter, value: object) -> graph.Node:
         node = lift(value)

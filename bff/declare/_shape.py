@@ -1,7 +1,7 @@
 """`Shape`: a model that may be built from symbolic values."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel
 from pydantic._internal._model_construction import ModelMetaclass
@@ -10,7 +10,7 @@ from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of, suggest
 from bff.declare._models import infos_of, is_root_model
 from bff.declare._narrowing import narrowed
-from bff.declare._symbol import Symbol, lift, node_of
+from bff.declare._symbol import Symbol, lift, node_of, trace_now
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
 from bff.declare._unwatched import unwatched
@@ -57,11 +57,25 @@ class Shape(BaseModel, metaclass=_ShapeMeta):
 
         Two sources with the same field need a named value that says which one counts.
         """
+        if sources and {*map(type, sources)} == {Symbol}:
+            symbol: Self = _of_symbols(cls, sources, values)
+            return symbol
         trace = current_trace()
         if trace is None:
             found = {name: value for name in cls.model_fields for value in _attributes(name, sources)}
             return cls(**{_spelling(cls, name): value for name, value in {**found, **values}.items()})
-        return cast("Self", Symbol(_build(trace, cls, {**_matching(trace, cls, sources, values), **values})))
+        made: Self = _of(trace, cls, sources, values)
+        return made
+
+
+def _of(trace: Trace, shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]) -> Any:
+    return Symbol(_build(trace, shape, {**_matching(trace, shape, sources, values), **values}))
+
+
+@unwatched
+def _of_symbols(shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]) -> Any:
+    """Return the symbol for a shape that takes nothing from real values: reading these may run code of the user's."""
+    return _of(trace_now(), shape, sources, values)
 
 
 def _attributes(name: str, sources: tuple[object, ...]) -> list[object]:

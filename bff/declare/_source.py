@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import TypeAlias, cast
 
+from bff.declare._screen import TYPE_TESTS, may_decide, may_drop
 from bff.declare._watch import Ran
 from bff.errors import Problem
 
@@ -19,7 +20,6 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _INSTEAD = "lift a plain function with @derived, or make the endpoint `async def`"
 _UNUSED = "use its value, or drop the line; what has to happen is a write, in an endpoint that is no GET"
-_TYPE_TESTS = frozenset({"isinstance", "issubclass", "type", "id", "callable", "vars", "dir"})
 
 
 def class_place(cls: type, attribute: str) -> tuple[str, int]:
@@ -58,7 +58,7 @@ def source_problems(functions: Mapping[CodeType, Ran], where: str) -> list[Probl
     """
     found: dict[Problem, None] = {}
     for code, ran in functions.items():
-        for definition in definitions(code):
+        for definition in definitions(code) if may_decide(code) else ():
             for line, what, mend in _Finder(ran, definition).found():
                 found[Problem(what, mend, where, code.co_filename, line)] = None
     return [*found]
@@ -72,6 +72,8 @@ def dropped_problems(functions: Mapping[CodeType, Ran], where: str, *, is_read: 
     """
     found: list[Problem] = []
     for code, ran in functions.items():
+        if not may_drop(code):
+            continue
         for node in (node for definition in definitions(code) for node in _own_nodes(definition)):
             match node:
                 case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if _does_nothing(ran.known.get(name), is_read):
@@ -223,7 +225,7 @@ class _Finder:
                 return what, "ask is_none(value)" if _names_none(node) else "compare with =="
             case ast.Match() if self._is_symbolic(node.subject):
                 return "`match` on a symbolic value is always decided the same way", _INSTEAD
-            case ast.Call(func=ast.Name(id=name)) if name in _TYPE_TESTS and any(map(self._is_symbolic, node.args)):
+            case ast.Call(func=ast.Name(id=name)) if name in TYPE_TESTS and any(map(self._is_symbolic, node.args)):
                 return f"`{name}` looks at the symbolic value, not at the real one", _INSTEAD
             case ast.Call(func=ast.Attribute(attr=("is_" | "is_not") as name)) if any(
                 map(self._is_symbolic, node.args)
@@ -250,7 +252,7 @@ def _is_suspect(node: ast.AST) -> bool:
         case ast.Compare():
             return any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
         case ast.Call(func=ast.Name(id=name)):
-            return name in _TYPE_TESTS
+            return name in TYPE_TESTS
         case ast.Call(func=ast.Attribute(attr="is_" | "is_not")):
             return True
         case _:

@@ -58,10 +58,11 @@ class Symbol:
             what = "`isinstance` and `__class__` look at the symbolic value, not at the real one"
             raise trace_now().fail(what, _BRANCH)
 
+    @unwatched
     def __getattr__(self, name: str) -> "Symbol":
         if name.startswith("__"):
             raise AttributeError(name)
-        return Symbol(_attribute(self, name))
+        return Symbol(attribute(self, name))
 
     def __getitem__(self, key: object) -> "Symbol":
         return Symbol(_item(self, key))
@@ -116,8 +117,7 @@ def _has_symbols(value: object) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_has_symbols, cast("Sequence[object]", value)))
 
 
-@unwatched
-def _attribute(symbol: Symbol, name: str) -> Node:
+def attribute(symbol: Symbol, name: str) -> Node:
     base, trace = node_of(symbol), trace_now()
     known = _read_of(base.type)
     if name not in known:

@@ -14,6 +14,8 @@ from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
 
+NOWHERE = frozenset[int]()
+
 NOBODY = Problem("`caller` is used, and nothing says who that is", "set `identify` on the profile")
 
 
@@ -36,11 +38,12 @@ class Trace:
     is running for; `caller` is the type of who is calling, or why there is none; where the answer `is_whole`, there is
     no doing without what is optional.
 
-    A block is the body of a branch or of an `each`; the endpoint itself is block 0. `parents` has the block around
-    each block, `blocks_of` those in whose text each node stands, `writes` the nodes of each block that write, in
-    order, and `fences` the node that writes above each of those. `last_write` is the id of the last one above what is
-    being traced, -1 without any; `open` are the items of the loops that are being traced, `pinned` those of the loops
-    that go on one item after another: in them every call belongs to its item. An endpoint that `is_read` may not write.
+    A block is the body of a branch or of an `each`; the endpoint itself is block 0, and `at_block` is the one that is
+    being traced. `parents` has the block around each block, `blocks_of` those in whose text each node stands, `writes`
+    the nodes of each block that write, in order, and `fences` the node that writes above each of those. `last_write` is
+    the id of the last one above what is being traced, -1 without any; `open` are the items of the loops that are being
+    traced, `pinned` those of the loops that go on one item after another: in them every call belongs to its item. An
+    endpoint that `is_read` may not write. `before` is a trace of the same endpoint, which knows where its lines are.
     """
 
     where: str
@@ -58,28 +61,37 @@ class Trace:
     last_write: int = -1
     open: frozenset[int] = frozenset()
     pinned: frozenset[int] = frozenset()
-    _block: int = 0
+    before: "Trace | None" = None
+    at_block: int = 0
     _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
 
     @unwatched
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
-        operands = [*nodes_in(payload.values())]
+        operands: list[Node] = []
+        parts: list[object] = []
+        for value in cast("Iterable[object]", payload.values()):
+            parts.append(_identity(value))
+            if isinstance(value, Node):
+                operands.append(value)
+            elif isinstance(value, tuple):
+                operands += nodes_in(cast("tuple[object, ...]", value))
         for operand in operands:
             self.check(operand)
-        pinned = self.pinned if issubclass(kind, (Call, When, Fallback, Each)) else frozenset[int]()
-        key = (kind, pinned, *map(_identity, payload.values()))
+        pinned = self.pinned if self.pinned and issubclass(kind, (Call, When, Fallback, Each)) else NOWHERE
+        key = (kind, pinned, *parts)
         known = None if is_new else self._known.get(key)
         if known is not None:
-            self.blocks_of[known.id] |= {self._block}
+            if self.at_block not in self.blocks_of[known.id]:
+                self.blocks_of[known.id] |= {self.at_block}
             return cast("N", known)
         number = len(self.nodes)
         scope = _scope(kind, number, payload, operands) | pinned
-        file, line = self._place()
+        file, line = self._place_of(number, key)
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         self.nodes.append(node)
         self.keys.append(key)
-        self.blocks_of.append(frozenset({self._block}))
+        self.blocks_of.append(frozenset({self.at_block}))
         self._known[key] = node
         return node
 
@@ -91,30 +103,21 @@ class Trace:
 
     def note_write(self, node: Node) -> None:
         """Take a node that writes into the order of its block: what is traced from now on comes after it."""
-        self.writes[self._block].append(node.id)
+        self.writes[self.at_block].append(node.id)
         self.fences[node.id] = self.last_write
         self.last_write = node.id
 
     def writes_in_call(self, *, since: int) -> Node | None:
         """Return what writes in the block being traced, after a node and within the user's call that led here."""
-        made = [self.nodes[number] for number in self.writes[self._block] if number > since]
+        made = [self.nodes[number] for number in self.writes[self.at_block] if number > since]
         if not made:
             return None
         file, first, last = call_span()
         return next((node for node in made if node.file == file and first <= node.line <= last), None)
 
-    @contextmanager
-    def block(self, *, pinned: frozenset[int] = frozenset()) -> Generator[int]:
-        """Trace what follows as a block of its own; what it writes is the business of whoever closes it."""
-        outer, above, held = self._block, self.last_write, self.pinned
-        number = self._block = len(self.parents)
-        self.parents.append(outer)
-        self.writes.append([])
-        self.pinned = held | pinned
-        try:
-            yield number
-        finally:
-            self._block, self.last_write, self.pinned = outer, above, held
+    def block(self, item: Item | None = None, *, pinned: frozenset[int] = NOWHERE) -> "Inside":
+        """Trace what follows as a block of its own, which may use an item; what it writes is for whoever closes it."""
+        return Inside(self, item, pinned)
 
     def mark(self) -> Mark:
         """Return where the trace stands."""
@@ -136,16 +139,6 @@ class Trace:
         self.problems.append(problem)
         return DeclarationError(problem)
 
-    @contextmanager
-    def loop(self, item: Item) -> Generator[None]:
-        """Let what follows use an item."""
-        outer = self.open
-        self.open = outer | {item.id}
-        try:
-            yield
-        finally:
-            self.open = outer
-
     def check_use(self, node: Node) -> None:
         """Refuse what an endpoint uses and may not: what is of another trace, or of a loop that is over."""
         self.check(node)
@@ -155,17 +148,54 @@ class Trace:
 
     def check(self, node: Node) -> None:
         """Refuse a node of another trace: it says nothing here."""
-        if node.id >= len(self.nodes) or self.nodes[node.id] is not node:
+        nodes = self.nodes
+        if node.id >= len(nodes) or nodes[node.id] is not node:
             what = "this symbolic value was made in another endpoint, or in an earlier trace of this one"
             raise self.fail(what, "make it where it is used; what endpoints share is a method or a function")
 
     def _place(self) -> tuple[str, int]:
         return self.default_place or user_frame()
 
+    def _place_of(self, number: int, key: tuple[object, ...]) -> tuple[str, int]:
+        """Return the place of a new node: where the trace before this one has made the same, if it has."""
+        before = self.before
+        if before is not None and number < len(before.keys) and before.keys[number] == key:
+            return before.nodes[number].file, before.nodes[number].line
+        return self._place()
+
+
+class Inside:
+    """A block while it is being traced; entering it gives its number."""
+
+    __slots__ = ("_item", "_pinned", "_restored", "_trace")
+
+    def __init__(self, trace: Trace, item: Item | None, pinned: frozenset[int]) -> None:
+        self._trace, self._item, self._pinned = trace, item, pinned
+
+    def __enter__(self) -> int:
+        trace = self._trace
+        self._restored = trace.at_block, trace.last_write, trace.pinned, trace.open
+        # A call would be told to whoever watches the trace.
+        trace.parents += [trace.at_block]
+        trace.writes += [[]]
+        trace.at_block = len(trace.parents) - 1
+        if self._pinned:
+            trace.pinned |= self._pinned
+        if self._item is not None:
+            trace.open |= {self._item.id}
+        return trace.at_block
+
+    def __exit__(self, *_: object) -> None:
+        trace = self._trace
+        trace.at_block, trace.last_write, trace.pinned, trace.open = self._restored
+
 
 def _scope(kind: type[Node], number: int, payload: Mapping[str, Any], operands: Iterable[Node]) -> frozenset[int]:
     """Return the items that a node depends on: those of its operands, and less or more the one it is about."""
-    scope = frozenset(item for operand in operands for item in operand.scope)
+    scope = NOWHERE
+    for operand in operands:
+        if operand.scope:
+            scope |= operand.scope
     if issubclass(kind, Item):
         return scope | {number}
     return scope - {payload["item"].id} if issubclass(kind, Each) else scope
@@ -180,19 +210,20 @@ class _Identified(Protocol):
 
 def _identity(value: object) -> object:
     """Return what makes a payload equal to another one: nodes by number, functions by code, the rest by value."""
-    match value:
-        case Node():
-            return ("node", value.id)
-        case tuple():
-            return tuple(_identity(part) for part in cast("tuple[object, ...]", value))
-        case _ if hasattr(value, "identity"):
-            return cast("_Identified", value).identity
-        case _:
-            try:
-                hash(value)
-            except TypeError:
-                return (type(value), repr(value))
-            return (type(value), value)
+    cls = type(value)
+    if cls is str or cls is int or cls is bool:
+        return cls, value
+    if isinstance(value, Node):
+        return "node", value.id
+    if isinstance(value, tuple):
+        return tuple(map(_identity, cast("tuple[object, ...]", value)))
+    if hasattr(value, "identity"):
+        return cast("_Identified", value).identity
+    try:
+        hash(value)
+    except TypeError:
+        return cls, repr(value)
+    return cls, value
 
 
 _current: ContextVar[Trace | None] = ContextVar("bff_trace", default=None)

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
 
@@ -70,8 +71,8 @@ class Traced:
 def trace(endpoint: Endpoint) -> Traced:
     """Trace a plain endpoint; raises `DeclarationError` with everything that is wrong with it."""
     _refuse_upstreams(endpoint)
-    with watching(inspect.unwrap(endpoint.function).__code__) as seen:
-        first, wrong = _attempt(endpoint, seen)
+    seen = Watched()
+    first, wrong = _attempt(endpoint, seen)
     problems = source_problems(seen.functions, endpoint.where)
     # What the text shows is the cause of what the trace then stumbles over.
     places = {(problem.file, problem.line) for problem in problems}
@@ -80,12 +81,12 @@ def trace(endpoint: Endpoint) -> Traced:
     problems += [problem for problem in _idle(endpoint, seen) if (problem.file, problem.line) not in places]
     if first is None or problems:
         raise DeclarationError(problems)
-    second, wrong = _attempt(endpoint, seen)
+    second, wrong = _attempt(endpoint, seen, first.written)
     if second is None:
         raise DeclarationError(wrong)
-    if (first.keys, first.answer.id) != (second.keys, second.answer.id):
-        raise DeclarationError(_difference(endpoint, first, second))
-    return Traced(endpoint, tuple(first.nodes), first.answer, first.order)
+    if (first.written.keys, first.answer.id) != (second.written.keys, second.answer.id):
+        raise DeclarationError(_difference(endpoint, first.written, second.written))
+    return Traced(endpoint, tuple(first.written.nodes), first.answer, Order.of(first.written))
 
 
 def _idle(endpoint: Endpoint, seen: Watched) -> list[Problem]:
@@ -107,30 +108,29 @@ def _refuse_upstreams(endpoint: Endpoint) -> None:
 class _Run:
     """What one run of an endpoint wrote down."""
 
-    nodes: Sequence[Node]
-    keys: Sequence[tuple[object, ...]]
+    written: Trace
     answer: Node
-    order: Order
 
 
-def _attempt(endpoint: Endpoint, seen: Watched) -> tuple[_Run | None, Sequence[Problem]]:
-    """Run an endpoint; return what it wrote down, or else what is wrong."""
+def _attempt(endpoint: Endpoint, seen: Watched, before: Trace | None = None) -> tuple[_Run | None, Sequence[Problem]]:
+    """Run an endpoint; return what it wrote down, or else what is wrong; `before` is what it wrote down before."""
     profile, is_read = endpoint.profile, endpoint.route.method == "GET"
-    is_whole = profile.on_partial == "fail"
-    written = Trace(endpoint.where, is_read=is_read, caller=caller_type(profile), is_whole=is_whole)
+    is_whole, code = profile.on_partial == "fail", inspect.unwrap(endpoint.function).__code__
+    written = Trace(endpoint.where, is_read=is_read, caller=caller_type(profile), is_whole=is_whole, before=before)
     try:
         with tracing(written):
             symbols = {p.name: Symbol(written.add(graph.Param, p.annotation, name=p.name)) for p in endpoint.parameters}
-            result = _call(endpoint, written, symbols)
+            with watching(code, seen) if before is None else nullcontext():
+                result = _call(endpoint, written, symbols)
             # The answer is looked at after the endpoint has returned, and belongs to the line where it did.
-            written.default_place = (inspect.unwrap(endpoint.function).__code__.co_filename, seen.line)
+            written.default_place = (code.co_filename, seen.line)
             answer = _answer(written, endpoint, result)
     except DeclarationError as error:
         return None, error.problems
     if written.problems:
         # Something of the user's caught the error that told of it.
         return None, written.problems
-    return _Run(written.nodes, written.keys, answer, Order.of(written)), ()
+    return _Run(written, answer), ()
 
 
 def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> object:
@@ -218,7 +218,7 @@ def _answer(written: Trace, endpoint: Endpoint, result: object) -> Node:
     raise written.fail(what, mend_of(node, endpoint.returns))
 
 
-def _difference(endpoint: Endpoint, first: _Run, second: _Run) -> Problem:
+def _difference(endpoint: Endpoint, first: Trace, second: Trace) -> Problem:
     what = "traced twice, the endpoint said two different things: something in it is decided anew each time"
     mend = "such a value is fixed at start-up: make it per request in a @derived function; for the time use now()"
     pairs = zip(first.nodes, first.keys, second.keys, strict=False)

@@ -1,6 +1,7 @@
 """Watch a trace: which functions it runs, and which of the names that they know are symbolic."""
 
 import sys
+from collections import ChainMap
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, cast
 from bff._frames import PASSES_ON, is_of_the_project
 from bff.declare._once import called_builtin, called_function
 from bff.declare._symbol import Symbol
+from bff.declare._unwatched import WATCH
 
 _OF_C = frozenset({"c_call", "c_return", "c_exception"})
 
@@ -42,9 +44,8 @@ class Watched:
 
 
 @contextmanager
-def watching(endpoint: CodeType) -> Generator[Watched]:
+def watching(endpoint: CodeType, seen: Watched) -> Generator[None]:
     """Note what runs, for as long as the context lasts; `endpoint` is the code of the endpoint itself."""
-    seen = Watched()
 
     def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
         # As `is_users`, without a call: nearly all that happens is what our own functions call.
@@ -56,7 +57,7 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
             own = dict(frame.f_locals)
             ran = seen.functions.get(code)
             if ran is None:
-                ran = seen.functions[code] = Ran({**frame.f_globals, **own})
+                ran = seen.functions[code] = Ran(ChainMap(own, frame.f_globals))
             ran.symbolic |= {name for name, value in own.items() if _is_symbolic(value)}
             ran.symbolic |= {name for name in code.co_names if type(frame.f_globals.get(name)) is Symbol}
         if event == "return":
@@ -68,12 +69,22 @@ def watching(endpoint: CodeType) -> Generator[Watched]:
         elif event == "c_call" and is_own and is_of_the_project(frame):
             _note_once(seen, frame, called_builtin(what))
 
-    before = sys.getprofile()
+    before, outer = sys.getprofile(), WATCH.note
+    WATCH.note = note
     sys.setprofile(note)
     try:
-        yield seen
+        yield
     finally:
-        sys.setprofile(before)
+        WATCH.note = outer
+        _resume(before)
+
+
+def _resume(profiler: Any) -> None:
+    """Give back to whoever watched before: to a function, to nobody, or to a profiler that is no function."""
+    if profiler is None or callable(profiler):
+        sys.setprofile(profiler)
+    else:
+        profiler.enable()
 
 
 def _note_once(seen: Watched, frame: FrameType, name: str) -> None:  # pragma: no cover - as above

@@ -1,6 +1,5 @@
 """The frozen `Plan`: everything about an endpoint that can be known before traffic."""
 
-import linecache
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
 from bff.plan._columns import Columns, columns_of
+from bff.plan._compiled import compiled
 from bff.plan._demand import demand
 from bff.plan._encoding import Encoder, encoder_of
 from bff.plan._flow import Flow, flow_of
@@ -149,12 +149,7 @@ def _code(
         for step in scheduled.steps
         if isinstance(step.node, graph.Call)
     ]
-    source = "\n\n\n".join(["\n".join(head), *parts]) + "\n"
-    file = f"<bff plan {endpoint.where}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    names = dict(writer.expressions.names.known)
-    exec(compile(source, file, "exec"), names)  # noqa: S102 - the text is ours, made from the graph alone
-    return source, {name: value for name, value in names.items() if callable(value)}
+    return compiled("\n".join(head), parts, f"<bff plan {endpoint.where}>", writer.expressions.names.known)
 
 
 def _functions_of(step: Step, writer: Writer) -> Iterator[str]:
