@@ -109,7 +109,7 @@ def _segment(value: object, name: tuple[str, str]) -> str:
 
 
 def _add_pairs(pairs: list[str], name: str, value: object) -> None:
-    if type(value) is list and _are_plain(cast("list[object]", value)):
+    if _are_plain(value):
         pairs.append(name + f"&{name}".join(value))
     elif isinstance(value, (list, tuple, set, frozenset)):
         pairs += [name + _encoded(item) for item in cast("Iterable[object]", value) if item is not None]
@@ -117,13 +117,14 @@ def _add_pairs(pairs: list[str], name: str, value: object) -> None:
         pairs.append(name + _encoded(value))
 
 
-def _are_plain(values: list[object]) -> TypeGuard[list[str]]:
-    """Say whether nothing in a list is encoded: one look at all of it costs less than one at every value."""
-    if {*map(type, values)} != {str}:
+def _are_plain(value: object) -> TypeGuard[list[str]]:
+    """Say whether a value is a list in which nothing is encoded: one look at all of it costs less than many."""
+    if type(value) is not list or {*map(type, cast("list[object]", value))} != {str}:
         return False
-    lines = "\n".join(cast("list[str]", values))
-    # A value with a line break of its own is none that is plain.
-    return lines.count("\n") == len(values) - 1 and _PLAIN_LINES.fullmatch(lines) is not None
+    texts = cast("list[str]", value)
+    lines = "\n".join(texts)
+    # A text with a line break of its own is none that is plain.
+    return lines.count("\n") == len(texts) - 1 and _PLAIN_LINES.fullmatch(lines) is not None
 
 
 def _encoded(value: object) -> str:

@@ -7,11 +7,12 @@ from bff.plan import _runtime
 from bff.plan._layout import quoted
 
 _OWN_NAME = re.compile(
-    r"[vfpxmqr]|[ndievfq]\d+|(inputs|decide|try)_\d+(_\d+)?|items_\d+|calls(_\d+)?|answer|None|True|False"
+    r"[vfpxmqr]|[ndievfq]\d+|(inputs|decide|try)_\d+(_\d+)?|(items|column)_\d+|calls(_\d+)?|answer|found|error"
+    r"|None|True|False"
 )
 """Names that the generated code gives by itself: no object of the user's may take one."""
 
-_OWN_STEM = re.compile(r"(inputs|decide|try|items|calls)(_\d+)*")
+_OWN_STEM = re.compile(r"(inputs|decide|try|items|column|calls)(_\d+)*")
 """Names that would become such a one with a number behind."""
 
 

@@ -138,9 +138,10 @@ def _code(
 ) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
     writer = Writer(scheduled, shared, style_of(traced.endpoint.profile), columns)
-    parts = [text for step in scheduled.steps for text in _functions_of(step, writer)]
+    inputs = {step.number: writer.inputs(step) for step in scheduled.calls}
+    parts = [text for step in scheduled.steps for text in _functions_of(step, writer, inputs)]
     parts += [writer.column(step) for steps in columns.values() for step in steps]
-    parts += straight_texts(scheduled, flow)
+    parts += straight_texts(scheduled, flow, inputs)
     parts.append(writer.answer(traced.answer, traced.endpoint.returns))
     endpoint = traced.endpoint
     head = [f"# {endpoint.title}: {endpoint.where}"]
@@ -152,11 +153,11 @@ def _code(
     return compiled("\n".join(head), parts, f"<bff plan {endpoint.where}>", writer.expressions.names.known)
 
 
-def _functions_of(step: Step, writer: Writer) -> Iterator[str]:
+def _functions_of(step: Step, writer: Writer, inputs: Mapping[int, str]) -> Iterator[str]:
     """Yield the texts of the functions that a step runs."""
     match step.node:
         case graph.Call():
-            yield writer.inputs(step)
+            yield inputs[step.number]
         case graph.When():
             yield writer.value(f"decide_{step.number}", step.node.condition, step, step.needs.hard)
         case graph.Each():

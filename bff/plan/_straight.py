@@ -1,18 +1,24 @@
 """Write the code that makes the calls of a plan which is nothing but reads that every request makes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bff.declare import _graph as graph
 from bff.plan._block import Block
 from bff.plan._flow import Flow
 from bff.plan._schedule import Schedule, Step
 
+_SHORT = 60
 
-def straight_texts(scheduled: Schedule, flow: Flow) -> Iterator[str]:
-    """Yield the texts of the functions that make all calls, `calls` first; none where the plan is anything else."""
+
+def straight_texts(scheduled: Schedule, flow: Flow, inputs: Mapping[int, str]) -> Iterator[str]:
+    """
+    Yield the texts of the functions that make all calls, `calls` first; none where the plan is anything else.
+
+    `inputs` are the texts of the functions that compute the arguments of calls, by number; a line of it stands here.
+    """
     nodes = [step.node for step in scheduled.steps]
     if nodes and flow.size == len(nodes) and all(isinstance(n, graph.Call) and n.operation.is_read for n in nodes):
-        yield from _Lanes(scheduled, flow).texts()
+        yield from _Lanes(scheduled, flow, inputs).texts()
 
 
 class _Lanes:
@@ -23,8 +29,9 @@ class _Lanes:
     tasks beside it. What several lead to goes on in the place of whichever is settled last.
     """
 
-    def __init__(self, scheduled: Schedule, flow: Flow) -> None:
+    def __init__(self, scheduled: Schedule, flow: Flow, inputs: Mapping[int, str]) -> None:
         self._steps = scheduled.steps
+        self._inputs = inputs
         self._ranks = flow.ranks
         self._required = scheduled.required
         self._before = _nearest(scheduled.steps)
@@ -60,7 +67,7 @@ class _Lanes:
             block.write(f"if f[{number}] is None:")
             block = block.inner()
         block.write("try:")
-        block.inner().write(f"v[{number}] = await r.ask({number}, inputs_{number}(v, f, p, x, m))  # {name}")
+        block.inner().write(f"v[{number}] = await r.ask({number}, {self._arguments(number)})  # {name}")
         block.write("except FAILURES as error:")
         is_required = number in self._required
         end = (
@@ -69,6 +76,11 @@ class _Lanes:
             else f"f[{number}] = r.failure({number}, error)"
         )
         block.inner().write(end)
+
+    def _arguments(self, number: int) -> str:
+        _, *lines = self._inputs[number].splitlines()
+        code = lines[0].strip().removeprefix("return ")
+        return code if len(lines) == 1 and len(code) <= _SHORT else f"inputs_{number}(v, f, p, x, m)"
 
     def _meet(self, numbers: Sequence[int], block: Block, *, is_end: bool) -> None:
         """Write what goes on where this was the last of several that lead to it."""

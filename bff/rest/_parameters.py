@@ -19,6 +19,9 @@ Read: TypeAlias = Callable[[MutableMapping[str, Any]], Mapping[str, Any] | None]
 
 _PLAIN = (str, int, float, bool, Enum)
 
+_SHARED: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {}
+"""Validators of parameters with nothing to them but names and types, by schema: many endpoints have the same."""
+
 
 def is_plain(dependant: Dependant) -> bool:
     """Say whether there is nothing to read but path and query; names that begin with `bff_` are our own."""
@@ -75,7 +78,18 @@ def _validator(fields: Mapping[str, ModelField]) -> Callable[[Mapping[str, str]]
         )
         for alias, field in fields.items()
     }
-    return SchemaValidator(core_schema.typed_dict_schema(checked)).validate_python
+    schema = core_schema.typed_dict_schema(checked)
+    if not all(map(_is_bare, checked.values())):
+        return SchemaValidator(schema).validate_python
+    text = repr(schema)
+    if text not in _SHARED:
+        _SHARED[text] = SchemaValidator(schema).validate_python
+    return _SHARED[text]
+
+
+def _is_bare(field: core_schema.TypedDictField) -> bool:
+    """Say whether there is nothing to be said of a value but its type, so that a schema's text is all of it."""
+    return {key for key, value in field["schema"].items() if value} == {"type"}
 
 
 def _is_scalar(field: ModelField) -> bool:

@@ -85,6 +85,11 @@ class Depot(Shape):
     by: str
 
 
+class FirstOf(Shape):
+    id: int
+    available: int | None
+
+
 class Page(ClientProfile):
     deadline = 1.0
     max_calls = 5
@@ -118,6 +123,12 @@ class Page(ClientProfile):
         return each(
             Shop.orders(),
             lambda order: Bundle.of(order, available=each(order.skus, lambda sku: Shop.stock(sku).available)),
+        )
+
+    @endpoint.get("/firsts")
+    def firsts(self) -> list[FirstOf]:
+        return each(
+            Shop.orders(), lambda order: FirstOf.of(order, available=optional(Shop.stock(order.skus[0])).available)
         )
 
     @endpoint.get("/chained")
@@ -197,6 +208,15 @@ def test_where_every_item_misses_the_same_that_is_said_once() -> None:
     response = get(wire, "/maybe?count=5")
     assert [None] * 5 == [line["available"] for line in response.json()]
     assert "*.available;cause=status" == response.headers["bff-partial"]
+
+
+def test_an_item_that_has_nothing_to_ask_for_is_missing_alone() -> None:
+    wire = service()
+    wire.routes["GET /orders"] = lambda: [{"id": 1, "skus": []}, {"id": 2, "skus": ["s2", "s3"]}]
+    response = get(wire, "/firsts")
+    assert [{"id": 1, "available": None}, {"id": 2, "available": 2}] == response.json()
+    assert '"0.available";cause=contract' == response.headers["bff-partial"]
+    assert ["GET /orders", "GET /stock?skus=s2"] == wire.log
 
 
 def test_what_is_missing_and_required_fails_the_page() -> None:

@@ -24,6 +24,7 @@ from bff import (
     present,
     when,
 )
+from bff.plan._names import Names
 from bff.plan._plan import Plan
 from tests.support.shop import Catalog, Inventory, Product, Reviews
 
@@ -124,7 +125,7 @@ class Sources(ClientProfile):
         return answer(calls(Catalog.product(product_id).name), "!")
 
     @endpoint.get("/joined/{product_id}")
-    def a_join_has_a_frame_for_each_item(self, product_id: int) -> list[Stocked]:
+    def a_join_asks_for_all_items_at_once(self, product_id: int) -> list[Stocked]:
         reviews = Reviews.of_product(product_id)
         return each(
             reviews,
@@ -195,3 +196,10 @@ def test_a_traceback_through_generated_code_shows_its_line() -> None:
 def test_names_of_the_user_never_hide_those_of_the_code() -> None:
     product = Product(id=7, sku="s", name="Lamp", images=[])
     assert "Lamp?!" == PLANS["names_of_the_user_never_hide_those_of_the_code"].answer([product], [None], {}, None, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["v", "r", "error", "found", "i7", "inputs_0", "items_2", "column_1", "calls", "calls_1"]
+)
+def test_no_object_of_the_users_takes_a_name_that_the_code_gives_itself(name: str) -> None:
+    assert Names().hold(object(), name) != name
