@@ -69,7 +69,8 @@ def measure(running: Running, case: Case, settings: Settings, counter: Counter, 
     cpu = running.cpu() - started
     calls = _settled(running, counter) - before
     _check(running, case, calls, result.requests, cut=case.clients)
-    a_request = calls / result.requests
+    # More than expected were made by pages that were cut off: these have no answers to be counted with.
+    a_request = min(calls / result.requests, case.calls)
     at_rate = _at_rate(running, case, settings, result.rate, folder)
     if at_rate is not None:
         calls = _settled(running, counter) - before - calls

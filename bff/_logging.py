@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
+from bff._records import Records
 from bff.events import (
     AddressEjected,
     AddressesChanged,
@@ -190,11 +191,10 @@ def _write(logger: logging.Logger, level: int, fields: Mapping[str, Any], line: 
         logger.log(level, line, extra={"bff": fields})
         return
     # It is what `log` does, but that it would look for the caller, which is always this function.
-    record = logger.makeRecord(logger.name, level, *_HERE, line, (), None, "_write", {"bff": fields})
-    logger.handle(record)
+    logger.handle(_records.record(logger, level, line, fields))
 
 
-_HERE: Final = (_write.__code__.co_filename, _write.__code__.co_firstlineno)
+_records: Final = Records(_write, "bff")
 
 
 def _escaped(value: object) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from benchmarks.contenders.more._bff import Cases
 from benchmarks.instructions._canned import connecting_nowhere
 from benchmarks.instructions._stage import (
     PRODUCTS,
@@ -14,6 +15,7 @@ from benchmarks.instructions._stage import (
     fetched,
     product_target,
     reviews_target,
+    shelved,
     staged,
     stock_target,
 )
@@ -173,6 +175,30 @@ async def _page(page: str) -> Once:
     return once
 
 
+async def _large(path: str) -> Once:
+    """A whole app with all its defaults that makes something of many parts."""
+    app = await staged(Cases, documents=shelved())
+
+    async def once(number: int) -> object:
+        return await asked(app, path.format(number))
+
+    return once
+
+
+async def _flight(followers: int) -> Once:
+    """A read, and others like it that wait for its answer."""
+    documents = await fetched()
+    ambassador = Ambassador(
+        name="upstream", wire=NullWire(documents), base_url="http://upstream", coalescing=Coalescing()
+    )
+
+    async def once(number: int) -> object:
+        target = product_target(number)
+        return await asyncio.gather(*(ambassador.get(target) for _ in range(1 + followers)))
+
+    return once
+
+
 async def _wired(page: str) -> Once:
     """The same over the default wires: all that a page costs, but for the server and the kernel."""
     with connecting_nowhere(await fetched()) as origin:
@@ -241,5 +267,9 @@ CASES: Final[Mapping[str, Case]] = {
     **{f"encode/{page}": Case(partial(_encode, page), times=100) for page in _PAGES},
     "edge": Case(_edge),
     **{f"page/{page}": Case(partial(_page, page)) for page in _PAGES},
+    **{f"flight/{followers}": Case(partial(_flight, followers)) for followers in (0, 7)},
+    "join/batched": Case(partial(_large, "/joined/{}")),
+    "join/each": Case(partial(_large, "/joined-singly/{}"), times=10),
+    "fan-out/30": Case(partial(_large, "/fan/30/{}"), times=10),
     **{f"page/{page}/wired": Case(partial(_wired, page)) for page in _PAGES},
 }

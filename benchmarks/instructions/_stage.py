@@ -1,6 +1,7 @@
 """What stands around a case: upstreams that answer from memory, and a client that asks an app."""
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
@@ -80,15 +81,29 @@ def stock_target(product: bytes) -> str:
     return f"/stock/{sku[1].decode()}"
 
 
-async def staged(*profiles: type[ClientProfile], **options: Any) -> BFF:
-    """Return an app as it comes, but for its wires."""
-    wire = NullWire(await fetched())
+async def staged(*profiles: type[ClientProfile], documents: Mapping[str, bytes] | None = None, **options: Any) -> BFF:
+    """Return an app as it comes, but for its wires, which have the documents of the example services or others."""
+    wire = NullWire(await fetched() if documents is None else documents)
 
     def new_wire(*_: object, **__: object) -> NullWire:
         return wire
 
     with patch.object(_connection, "new_wire", new_wire):
         return BFF(*profiles, **options)
+
+
+def shelved() -> Mapping[str, bytes]:
+    """Return small things, and shelves of a hundred with what is in stock of them, by the target of a request."""
+    found: dict[str, object] = {}
+    for number in PRODUCTS:
+        skus = [f"T-{number:05}-{at}" for at in range(100)]
+        stocks = {sku: {"sku": sku, "available": at % 50} for at, sku in enumerate(skus)}
+        found[f"/shelves/{number}"] = {"id": number, "lines": [{"sku": sku, "quantity": 1} for sku in skus]}
+        found["/stock?" + "&".join(f"skus={sku}" for sku in skus)] = [*stocks.values()]
+        found |= {f"/stock/{sku}": stock for sku, stock in stocks.items()}
+        item = {"id": number, "name": f"Item No. {number}", "value": number * 7}
+        found |= {f"/items/{number}/{part}": item for part in range(30)}
+    return {target: json.dumps(content).encode() for target, content in found.items()}
 
 
 async def asked(app: ASGIApp, target: str) -> bytes:

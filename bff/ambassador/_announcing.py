@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._fields import Fields, Part
 from bff.ambassador._member import Member
 
 __all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "HOP", "announcing"]
@@ -12,7 +13,6 @@ __all__ = ["ATTEMPT_HEADER", "DEADLINE_HEADER", "HOP", "announcing"]
 # Envoy's, as its router writes them: the time in milliseconds, the tries counted from 1.
 DEADLINE_HEADER: Final = "x-envoy-expected-rq-timeout-ms"
 ATTEMPT_HEADER: Final = "x-envoy-attempt-count"
-_FIRST: Final = (ATTEMPT_HEADER, "1")
 
 HOP: Final = 0.005  # seconds that an answer needs to travel back
 
@@ -34,15 +34,13 @@ def announcing(header: str | None) -> Layer:
 
         def announced(request: Request, context: Context) -> Awaitable[Response]:
             context.attempts = attempt = context.attempts + 1
-            count = _FIRST if attempt == 1 else (ATTEMPT_HEADER, str(attempt))
-            watch = context.watch
+            watch, left = context.watch, None
             if watch is not None and watch.seconds is not None:
-                # Its time begins here.
-                headers = [*request.headers, count, _time(name, watch.seconds)]
+                left = watch.seconds  # its time begins here
             elif context.limit is not None:
-                headers = [*request.headers, count, _time(name, context.limit.end - context.loop.time())]
-            else:
-                headers = [*request.headers, count]
+                left = context.limit.end - context.loop.time()
+            told, headers = _told(name, attempt, left), request.headers
+            headers = Fields(headers.fixed, headers.own, told) if type(headers) is Fields else [*headers, *told.pairs]
             if context.address is not None or request.original is not None:
                 return send(_addressed(request, context.address, headers), context)
             return send(
@@ -58,9 +56,12 @@ def announcing(header: str | None) -> Layer:
 
 
 @lru_cache(1024)
-def _time(name: str, left: float) -> tuple[str, str]:
-    # Of a try nearly always the same, as its upstream has it.
-    return name, str(max(int((left - HOP) * 1000 + 0.5), 1))
+def _told(name: str, attempt: int, left: float | None) -> Part:
+    # Of a try nearly always the same: the first, with the time that its upstream has.
+    count = (ATTEMPT_HEADER, str(attempt))
+    if left is None:
+        return Part((count,))
+    return Part((count, (name, str(max(int((left - HOP) * 1000 + 0.5), 1)))))
 
 
 def _addressed(request: Request, address: Member | None, headers: Sequence[tuple[str, str]]) -> Request:

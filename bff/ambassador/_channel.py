@@ -65,6 +65,7 @@ class Channel(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._is_busy = self._is_paused = self._keep = False
         self._drained: asyncio.Future[None] | None = None
+        self._parts: list[bytes] = []
         self.is_open = self.is_used = self.is_sending = False
         self.idle_since = 0.0
 
@@ -79,7 +80,6 @@ class Channel(asyncio.Protocol):
         self._sink = sink
         self._raw = b""
         self._start = self._size = self._framing = 0
-        self._parts: list[bytes] = []
         self.headers: Headers | None = None
         self.line: StatusLine | None = None
         self.fault: Exception | None = None
@@ -108,8 +108,8 @@ class Channel(asyncio.Protocol):
         )
 
     def body(self) -> bytes:
-        """Return the body of a whole answer."""
-        parts = self._parts
+        """Return the body of a whole answer, once: a connection that idles keeps none."""
+        parts, self._parts = self._parts, []
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def write(self, *pieces: bytes) -> None:
@@ -260,6 +260,7 @@ class Channel(asyncio.Protocol):
         self._is_busy = False
         self.fault = fault
         if fault is not None:
+            fault.__traceback__ = fault.__context__ = None  # which know this connection
             self.abort()
         if self._drained is not None:
             self._let_write()

@@ -57,13 +57,19 @@ class Flight:
         self.waiting: deque[asyncio.Future[Told]] | None = None
         self._key: Hashable = None
 
+    def is_like(self, request: Request, mark: Hashable) -> bool:
+        """Say whether a read of the same target is equal to this one."""
+        own = self.request
+        if self.mark != mark or own.method != request.method or own.origin != request.origin:
+            return False
+        return own.host == request.host and _kept(own) == _kept(request)
+
     @property
     def key(self) -> Hashable:
         """What equal reads of one target have in common: all headers but those that name the request, and the rest."""
         if self._key is None:
             request = self.request
-            kept = [pair for pair in request.headers if pair[0] not in PER_REQUEST]
-            self._key = (self.mark, request.method, request.origin, request.host, *kept)
+            self._key = (self.mark, request.method, request.origin, request.host, *_kept(request))
         return self._key
 
     def tell(self, told: Told) -> None:
@@ -87,8 +93,9 @@ class Flights:
     """
     The reads that are under way.
 
-    Nearly always there is one at most of a target: only when a second comes are both looked at closely. Reads of a
-    target whose last answer was for one alone wait for nobody, until an answer is for everyone again.
+    Nearly always there is one at most of a target, with which those that come are compared; only where two differ do
+    they get keys. Reads of a target whose last answer was for one alone wait for nobody, until an answer is for
+    everyone again.
     """
 
     __slots__ = ("_apart", "_by_target", "flown", "shared")
@@ -111,12 +118,14 @@ class Flights:
         """Return the flight of reads equal to this one, and whether it begins with it; `None` for one to go alone."""
         if request.target in self._apart:
             return None
-        new = Flight(request, mark, context)
         flights = self._by_target[request.target]
+        if isinstance(flights, Flight) and not _is_lost(flights, context) and flights.is_like(request, mark):
+            return flights, False
+        new = Flight(request, mark, context)
         if isinstance(flights, Flight):
             flights = self._by_target[request.target] = {flights.key: flights}
         flight = flights.get(new.key)
-        if flight is None or _is_lost(flight):
+        if flight is None or _is_lost(flight, context):
             flights[new.key] = new
             return new, True
         return flight, False
@@ -155,7 +164,7 @@ class Flights:
 
     async def wait(self, flight: Flight) -> Told:
         """Wait until a flight lands; a cancellation is the waiter's own, and costs nobody else anything."""
-        turn: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[Told] = flight.context.loop.create_future()
         if flight.waiting is None:
             flight.waiting = deque()
         flight.waiting.append(turn)
@@ -174,6 +183,11 @@ def _is_open(turn: asyncio.Future[Told]) -> bool:
     return not turn.done() and not turn.get_loop().is_closed()
 
 
-def _is_lost(flight: Flight) -> bool:
-    """Say whether a flight will never land, for its loop has ended under it."""
-    return flight.context.loop is not asyncio.get_running_loop()
+def _is_lost(flight: Flight, context: Context) -> bool:
+    """Say whether a flight will never land, for its loop is not that of a call that begins: it has ended under it."""
+    return flight.context.loop is not context.loop
+
+
+def _kept(request: Request) -> list[tuple[str, str]]:
+    """Return the headers that do not just name the request."""
+    return [pair for pair in request.headers if pair[0] not in PER_REQUEST]

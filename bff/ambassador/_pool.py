@@ -70,9 +70,12 @@ class Site:
             addresses = self.known or await loop.getaddrinfo(
                 self.address, self.port, type=SOCK_STREAM, flags=AI_ADDRCONFIG
             )
+            peer = await start_connection(addresses, happy_eyeballs_delay=_STAGGER, loop=loop)
         except UnicodeError:
             raise OSError("its host is no name") from None
-        peer = await start_connection(addresses, happy_eyeballs_delay=_STAGGER, loop=loop)
+        except RuntimeError as error:
+            # uvloop's word for a descriptor that another connection has not quite given back.
+            raise OSError(str(error)) from error
         tls = None if self.name is None else pool.tls
         try:
             _, channel = await loop.create_connection(

@@ -128,6 +128,7 @@ def derived(function: Callable[P, R]) -> Callable[P, R]:
     Lift a plain function: in a traced endpoint it takes symbolic values and runs per request on real ones.
 
     A parameter typed as a contract gets real instances with all fields. One typed `P` or `Sequence[P]`, with `P` a
-    `Protocol` of read-only properties, makes the plan decode just those fields.
+    `Protocol` of read-only properties, makes the plan decode just those fields; with a type variable bound to `P`, what
+    is read of the result too.
     """
     return Derived(function)

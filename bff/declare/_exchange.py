@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bff.ambassador._core import Context, Request, Response, Send
+from bff.ambassador._fields import Fields, Part
 from bff.ambassador._freshness import freshness_of
 from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
@@ -60,10 +61,13 @@ class Binding:
     method: str = field(init=False, repr=False)
     is_read: bool = field(init=False, repr=False)
     template: Template = field(init=False, repr=False)
+    fixed: Part = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("name", "method", "is_read", "template"):
             object.__setattr__(self, name, getattr(self.operation, name))
+        typed = () if self.template.content is None else (("content-type", "application/json"),)
+        object.__setattr__(self, "fixed", Part((*self.headers, *typed)))
 
     def carries_credential(self, scope: RequestScope) -> bool:
         """Say whether the client's own credential went along."""
@@ -150,20 +154,17 @@ async def _written(binding: Binding, send: Send, request: Request, context: Cont
 
 
 def _request(binding: Binding, values: Sequence[Any], scope: RequestScope | None) -> Request:
-    template, headers, content = binding.template, [*binding.headers], b""
+    template = binding.template
     target = binding.prefix + template.target(values)
-    if template.headers is not None:
-        headers += template.headers(values)
-    if template.content is not None:
-        content = template.content(values)
-        headers.append(("content-type", "application/json"))
+    own = [] if template.headers is None else template.headers(values)
+    content = b"" if template.content is None else template.content(values)
     if scope is not None:
-        headers.append(("x-request-id", scope.request_id))
+        own.append(("x-request-id", scope.request_id))
         if scope.forwarded:
-            headers += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
-        if not binding.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in headers):
-            headers.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{binding.name}")))
-    return Request(binding.method, binding.origin, target, headers, content)
+            own += [(name, value) for name, value in scope.forwarded.items() if name in binding.accepts]
+        if not binding.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in (*binding.fixed.pairs, *own)):
+            own.append((IDEMPOTENCY_KEY, scope.writes.key(f"{binding.upstream}.{binding.name}")))
+    return Request(binding.method, binding.origin, target, Fields(binding.fixed, own), content)
 
 
 def _unsuccessful(binding: Binding, response: Response, context: Context) -> UpstreamStatus:

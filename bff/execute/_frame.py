@@ -1,6 +1,6 @@
 """What is known of the steps of a request, or of one item of a list in it, and who waits for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from bff.errors import ContractViolation, RejectedError, UpstreamError
@@ -58,6 +58,10 @@ class Frame:
         self.f: list[Failure | None] = [None] * size
         self.waiting: list[list[Gate] | None] = [None] * size
         self.broken: dict[int, ContractViolation] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        """Take the frame apart as a row is: see `Rows`."""
+        return iter((self.v, self.f, self.item))
 
     def at(self, depth: int) -> "Frame":
         """Return the frame around this one in which steps of a depth have their outcomes."""

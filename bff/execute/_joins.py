@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from bff.errors import UpstreamStatus
 from bff.execute._frame import Failure, Frame
+from bff.execute._rows import Part, missing
 from bff.plan._steps import Batch, PlannedCall
-
-_NOT_FOUND = 404
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +18,9 @@ class Group:
     outcome: tuple[Any, Failure | None] | None = None
 
 
+Queued: TypeAlias = list[Group] | Part
+"""What waits to be asked for in batches: groups that have come one by one, or what a loop asks for at once."""
+
 Share: TypeAlias = tuple[Group, Any, Failure | None]
 """What a group gets of an answer."""
 
@@ -29,7 +30,7 @@ class Joins:
     """The groups of one request, by step, and those that have not been asked for yet."""
 
     _groups: dict[int, dict[object, Group]] = field(default_factory=dict[int, dict[object, Group]])
-    queued: dict[PlannedCall, list[Group]] = field(default_factory=dict[PlannedCall, list[Group]])
+    queued: dict[PlannedCall, Queued] = field(default_factory=dict[PlannedCall, Queued])
 
     def group(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...]) -> tuple[Group, bool]:
         """Return the group that an item belongs to, and whether it is a new one."""
@@ -49,7 +50,9 @@ class Joins:
 
     def queue(self, call: PlannedCall, group: Group) -> None:
         """Keep a group until all that can ask has asked."""
-        self.queued.setdefault(call, []).append(group)
+        queued = self.queued.setdefault(call, [])
+        assert isinstance(queued, list)
+        queued.append(group)
 
 
 def chunks(groups: Sequence[Group], batch: Batch) -> Iterator[tuple[Sequence[Group], tuple[Any, ...]]]:
@@ -73,14 +76,6 @@ def shared_out(
     for group in chunk:
         key = group.values[0]
         if failure is None and key not in found:
-            yield group, None, Failure(_missing(call), call)
+            yield group, None, Failure(missing(call), call)
         else:
             yield group, found.get(key), failure
-
-
-def _missing(call: PlannedCall) -> UpstreamStatus:
-    operation = call.operation
-    upstream = operation.owner.name if operation.owner else ""
-    return UpstreamStatus(
-        "it is not among the items of the batch", status=_NOT_FOUND, upstream=upstream, operation=operation.name
-    )

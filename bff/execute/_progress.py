@@ -8,6 +8,7 @@ from bff._unset import UNSET
 from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, RejectedError, UpstreamError
 from bff.execute._frame import SETTLED, Failure, Frame, Gate
+from bff.execute._rows import Column, Rows
 from bff.plan._plan import Plan
 from bff.plan._schedule import Needs
 from bff.plan._steps import Alternatives, Decision, Loop, PlannedCall, PlannedStep
@@ -18,6 +19,10 @@ class Caller(Protocol):
 
     def call(self, call: PlannedCall, frame: Frame, values: tuple[Any, ...], /) -> None:
         """Make a call, and settle it when it is answered."""
+        ...
+
+    def join(self, rows: Rows, /) -> None:
+        """Make the calls of a loop for all of its items, and let it land once they are answered."""
         ...
 
     def later(self, action: Callable[[], None], /) -> None:
@@ -43,6 +48,7 @@ class Progress:
         "_left",
         "_outer",
         "_plan",
+        "_rows",
         "_unsettled",
         "busy",
         "has_failures",
@@ -57,6 +63,7 @@ class Progress:
         slots: list[Any] = [UNSET] * plan.slots
         self._arguments = (root.v, root.f, params, scope, slots)
         self._outer: list[Frame] = []
+        self._rows: list[Rows] = []
         self._left = [*plan.flow.waits]
         self._unsettled = plan.flow.size
         self.busy = [0] * len(plan.steps)
@@ -75,6 +82,12 @@ class Progress:
     def answer(self) -> Any:
         """Return the answer; raises `ContractViolation` where it breaks a promise of its own."""
         return self._plan.answer(*self._arguments)
+
+    def unfold(self) -> None:
+        """Give every item of a list a frame, for whoever looks for what is missing."""
+        for rows in self._rows:
+            self._outer.append(rows.frame)
+            rows.frame.v[rows.loop.index] = rows.framed()
 
     def settle(self, step: PlannedStep, frame: Frame, value: Any, failure: Failure | None = None) -> None:
         """Take the outcome of a step into account: whatever waits for it may go on."""
@@ -213,6 +226,10 @@ class Progress:
         if items is None:
             self.settle(step, frame, None)
             return
+        columns = self._columns(step, items)
+        if columns:
+            self._caller.join(Rows(step, frame, items, columns))
+            return
         self._outer.append(frame)
         frames = [Frame(step.size, item, index, frame) for index, item in enumerate(items)]
         if step.is_sequential:
@@ -223,6 +240,30 @@ class Progress:
         for inner in frames:
             self._require(step.body.settled, inner, gate)
         gate.release()
+
+    def _columns(self, step: Loop, items: Sequence[Any]) -> Sequence[Column]:
+        """Return what is asked for the items of a loop, where that can be said of all of them at once."""
+        if self.has_failures:
+            return ()
+        try:
+            return [Column(call, column(items, *self._arguments)) for call, column in step.columns]
+        except Exception:  # noqa: BLE001 - it happens once more to the item that it is about
+            return ()
+
+    def land(self, rows: Rows) -> None:
+        """Settle a loop of which every call is answered."""
+        if self.has_failures:
+            self._outer.append(rows.frame)
+            self._looped(rows.loop, rows.frame, rows.framed())
+        else:
+            self._rows.append(rows)
+            self.settle(rows.loop, rows.frame, rows.made())
+
+    def blame(self, failure: Failure) -> None:
+        """Take it into account that a call for an item of a list failed."""
+        self.has_failures = True
+        if failure.call is not None and failure.call.is_required:
+            self.finish(failure)
 
     def _next(self, step: Loop, frame: Frame, frames: Sequence[Frame], at: int) -> None:
         """Take one item after another; the first that fails is the last."""

@@ -10,19 +10,20 @@ from bff.declare._scope import RequestScope
 from bff.errors import ContractViolation, Overloaded, RejectedError, UpstreamError
 from bff.execute._crew import Crew
 from bff.execute._frame import Failure, Frame
-from bff.execute._joins import Group, Joins, Share, chunks, shared_out
+from bff.execute._joins import Group, Joins, Queued, Share, chunks, shared_out
 from bff.execute._missing import missing_of
 from bff.execute._outcome import Bindings, Outcome, RequestFailed, soft_deadline
 from bff.execute._progress import Progress
+from bff.execute._rows import Part, Rows
 from bff.execute._straight import run_straight
 from bff.plan._plan import Plan
 from bff.plan._steps import PlannedCall
 
 __all__ = ["Bindings", "Outcome", "RequestFailed", "run"]
 
-_Target: TypeAlias = Frame | Sequence[Group]
+_Target: TypeAlias = Frame | Sequence[Group] | Part
 _Job: TypeAlias = tuple[PlannedCall, tuple[Any, ...], _Target]
-"""A call that is ready to be made, with its arguments, and for whom: the frame that asks, or the items in groups."""
+"""A call that is ready to be made, with its arguments, and for whom: the frame that asks, or the items of a list."""
 
 
 def run(
@@ -83,6 +84,7 @@ class _Run(Crew):
             value = progress.answer()
             if not (progress.has_failures or plan.can_break):
                 return Outcome(value, ())
+            progress.unfold()
             broken, has_failures = self._scope.broken, progress.has_failures
             return Outcome(value, missing_of(plan, value, progress.root, broken, has_failures=has_failures))
         except ContractViolation as error:
@@ -150,6 +152,18 @@ class _Run(Crew):
             self._progress.busy[call.number] += 1
             self._joins.queue(call, group)
 
+    def join(self, rows: Rows, /) -> None:
+        """See `Caller`."""
+        assert self._joins is not None
+        if not rows.left:
+            self._progress.land(rows)
+            return
+        for part in rows.batched():
+            self._progress.busy[part.column.call.number] += len(part.asked)
+            self._joins.queued[part.column.call] = part
+        for part in rows.lone():
+            self._prepare(part.column.call, part.asked[0], part)
+
     def _prepare(self, call: PlannedCall, values: tuple[Any, ...], target: _Target) -> None:
         """Have a call made; among those that become ready together, what begins the longest row stands first."""
         self._started += 1
@@ -207,17 +221,29 @@ class _Run(Crew):
         if isinstance(target, Frame):
             self._progress.settle(call, target, value, failure)
             return
+        if call.batch is not None:
+            self._progress.busy[call.number] -= len(target.asked if isinstance(target, Part) else target)
+        if isinstance(target, Part):
+            self._share_out(target, value, failure)
+            return
         if call.batch is None:
             shares: Iterable[Share] = [(group, value, failure) for group in target]
         else:
-            self._progress.busy[call.number] -= len(target)
             shares = shared_out(target, call, call.batch, value, failure)
         for group, item, missing in shares:
             group.outcome = (item, missing)
             for frame in group.frames:
                 self._progress.settle(call, frame, item, missing)
 
-    def _send_batches(self, queued: dict[PlannedCall, list[Group]]) -> None:
+    def _share_out(self, part: Part, value: Any, failure: Failure | None) -> None:
+        rows = part.rows
+        failure = rows.take(part, value, failure)
+        if failure is not None:
+            self._progress.blame(failure)
+        if not rows.left:
+            self._progress.land(rows)
+
+    def _send_batches(self, queued: dict[PlannedCall, Queued]) -> None:
         """Send what is queued for a batch, as soon as nothing is under way that could still ask for more of it."""
         progress = self._progress
         while not progress.is_over:
@@ -226,5 +252,7 @@ class _Run(Crew):
                 return
             for call in complete:
                 assert call.batch is not None
-                for chunk, values in chunks(queued.pop(call), call.batch):
+                waiting = queued.pop(call)
+                parts = waiting.chunks(call.batch) if isinstance(waiting, Part) else chunks(waiting, call.batch)
+                for chunk, values in parts:
                     self._prepare(call, values, chunk)

@@ -1,6 +1,6 @@
 """Put the steps of a schedule together with the functions that were written for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +21,7 @@ def planned_steps(
 ) -> tuple[PlannedStep, ...]:
     """Return the steps of a plan; `functions` are those that were written for it, by name."""
     required, strict, at_once = scheduled.required, scheduled.strict, scheduled.at_once
+    steps: list[PlannedStep] = []
 
     def planned(step: Step) -> PlannedStep:
         common: dict[str, Any] = {
@@ -44,17 +45,13 @@ def planned_steps(
                 checks = tuple(functions.get(f"try_{step.number}_{n}") for n in range(len(step.inner)))
                 return Alternatives(**common, branches=step.inner, checks=checks)
             case graph.Each():
-                return Loop(
-                    **common,
-                    items=functions[f"items_{step.number}"],
-                    body=step.inner[0],
-                    size=scheduled.size(step.node.item.id),
-                    is_sequential=step.node.is_sequential,
-                )
+                return _loop(step, step.node, scheduled, functions, steps, common)
             case _:  # pragma: no cover - every kind of step stands here
                 raise AssertionError(step)
 
-    return tuple(map(planned, scheduled.steps))
+    for step in scheduled.steps:
+        steps.append(planned(step))  # noqa: PERF401 - a loop looks at the calls in it, which stand before it
+    return tuple(steps)
 
 
 def _call(
@@ -76,6 +73,26 @@ def _call(
         is_joined=is_joined,
         batch=batch,
         influences=tuple(sorted(scheduled.influences(step.number))) if batch else (),
+    )
+
+
+def _loop(
+    step: Step,
+    each: graph.Each,
+    scheduled: Schedule,
+    functions: _Functions,
+    steps: Sequence[PlannedStep],
+    common: dict[str, Any],
+) -> Loop:
+    inside = [steps[inner.number] for inner in scheduled.steps if inner.region == each.item.id]
+    calls = [call for call in inside if isinstance(call, PlannedCall) and f"column_{call.number}" in functions]
+    return Loop(
+        **common,
+        items=functions[f"items_{step.number}"],
+        body=step.inner[0],
+        size=scheduled.size(each.item.id),
+        is_sequential=each.is_sequential,
+        columns=tuple((call, functions[f"column_{call.number}"]) for call in calls),
     )
 
 

@@ -44,11 +44,18 @@ def build_decoder(tp: Type, wanted: Demand) -> Decoder:
 
     structs = Structs(by_pydantic)
     try:
-        fast = msgspec.json.Decoder(structs.of(tp, wanted)).decode
+        fast = _decoder(structs.of(tp, wanted))
     except Unlike as error:
         return Decoder(by_pydantic(tp, wanted), paths, tuple(reasons), left=(("*", str(error)),))
     both = _Both(fast, tp, wanted)
     return Decoder(both.decode, paths, tuple(reasons), "msgspec", tuple(structs.left.items()))
+
+
+def _decoder(tp: Type) -> Callable[[bytes], Any]:
+    try:
+        return msgspec.json.Decoder(tp).decode
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise Unlike(str(error)) from error
 
 
 class _Both:

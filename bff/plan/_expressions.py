@@ -1,7 +1,7 @@
 """Write readable Python for the expressions of a graph."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
@@ -25,12 +25,13 @@ class Expressions:
     have succeeded, `regions` the items at hand that have a frame, the innermost first.
     """
 
-    def __init__(self, steps: Schedule, shared: Mapping[int, int], style: Style) -> None:
+    def __init__(self, steps: Schedule, columns: Container[int], shared: Mapping[int, int], style: Style) -> None:
         self.names = Names()
         self.regions: tuple[int, ...] = ()
         self.uses: Mapping[int, int] = {}
         self.certain: frozenset[int] = frozenset()
         self._steps = steps
+        self._columns = columns
         self._shared = shared
         self._style = style
         self._shapely: dict[int, bool] = {}
@@ -39,8 +40,7 @@ class Expressions:
         """Guard a value that may be missing at run time, where the type says it may not."""
         if not is_looked_at(node, wanted):
             return code
-        source = next(calls_behind(node), None)
-        name = source.operation.full_name if source else "the request"
+        name = next((call.operation.full_name for call in calls_behind(node)), "the request")
         return f"need({code}, {quoted(place)}, {quoted(name)})"
 
     def value(self, node: Node, block: Block, *, is_data: bool = False) -> str:
@@ -220,22 +220,22 @@ class Expressions:
 
     def _each(self, node: graph.Each, block: Block, *, is_data: bool) -> str:
         step, item, name = self._steps.step_of(node), node.item.id, value_name(node.id, is_data=is_data)
-        items = self.outcome(node) if step else self.value(node.items, block)
-        if step is None and may_be_none(node.items):
-            items = self._atom(node.items, block)
-        loop, around = block.loop(item), self.regions
+        read = self._atom if may_be_none(node.items) else self.value
+        items = self.outcome(node) if step else read(node.items, block)
+        loop, around, variable = block.loop(item), self.regions, f"i{item}"
         if step is not None:
-            loop.write(unpacked(item, f"q{item}"))
-            self.regions = (item, *around)
+            self.regions, variable = (item, *around), f"v{item}, f{item}, i{item}"
+            if step.number not in self._columns:
+                variable = f"q{item}"
+                loop.write(unpacked(item, variable))
         outside, self.certain = self.certain, self.certain | self._steps.certain(step.inner[0].hard if step else ())
         code = self.value(node.body, loop, is_data=is_data)
         code = self.required(code, node.body, node.body.type, "an item of a list")
         self.certain, self.regions = outside, around
         if not loop.lines:
-            listed = spread("[", [code, f"for i{item} in {items}"], "]", between=" ")
+            listed = spread("[", [code, f"for {variable} in {items}"], "]", between=" ")
             return f"(None if {items} is None else {listed})" if may_be_none(node.items) else listed
         block.write(f"{name} = None if {items} is None else []" if may_be_none(node.items) else f"{name} = []")
-        variable = f"i{item}" if step is None else f"q{item}"
         block.write(f"for {variable} in {items}{' or ()' if may_be_none(node.items) else ''}:")
         loop.write(f"{name}.append({code})")
         block.lines += loop.lines

@@ -48,9 +48,11 @@ def is_written_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     return all(_is_written_alike(leaf) or (leaf is float and has_small_floats) for leaf in _leaves(tp))
 
 
-def is_made_alike(tp: Type) -> bool:
+def is_made_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     """Say the same of values that code of the user's may have made: their offsets from UTC are of any length."""
-    return is_written_alike(tp) and not any(leaf in (datetime, time) for leaf in _leaves(tp))
+    return is_written_alike(tp, has_small_floats=has_small_floats) and not any(
+        leaf in (datetime, time) for leaf in _leaves(tp)
+    )
 
 
 def _leaves(tp: Type) -> Iterator[Type]:
@@ -77,18 +79,14 @@ def _is_written_alike(leaf: Type) -> bool:
 def _is_plain_choice(tp: Type) -> bool:
     """Say whether a type is a few texts or whole numbers: a `Literal`, or an `Enum` that does nothing of its own."""
     if origin_of(tp) is Literal:
-        return _are_plain(get_args(tp))
+        return {*map(type, get_args(tp))} <= {str, int}
     cls = as_class(tp)
     if cls is None or not issubclass(cls, Enum) or issubclass(cls, Flag):
         return False
     is_own = any(name in vars(base) for base in cls.__mro__ if base is not Enum for name in _OWN)
-    return not is_own and _are_plain([member.value for member in cls])
+    kinds: set[type] = {type(member.value) for member in cls}
+    return not is_own and kinds in ({str}, {int})
 
 
 _OWN = ("_missing_", "__get_pydantic_core_schema__")
 """What an `Enum` of the user's may do besides having members."""
-
-
-def _are_plain(values: Sequence[object]) -> bool:
-    kinds: set[type] = {*map(type, values)}
-    return bool(kinds) and kinds <= {str, int}

@@ -12,6 +12,7 @@ from bff.declare._tracing import Traced, trace
 from bff.errors import DeclarationError, Problem
 from bff.plan._asking import may_break
 from bff.plan._assemble import planned_steps
+from bff.plan._columns import Columns, columns_of
 from bff.plan._compiled import compiled
 from bff.plan._demand import demand
 from bff.plan._encoding import Encoder, encoder_of
@@ -90,8 +91,8 @@ def plan_of(traced: Traced) -> Plan:
     scheduled = schedule(traced, needed, writes)
     live = [node for node in traced.nodes if node.id in needed]
     shared = _shared(live)
-    flow = flow_of(scheduled)
-    source, functions = _code(traced, scheduled, flow, shared)
+    flow, columns = flow_of(scheduled), columns_of(scheduled, live)
+    source, functions = _code(traced, scheduled, flow, columns, shared)
     steps = planned_steps(scheduled, flow, needed, functions)
     calls = tuple(step for step in steps if isinstance(step, PlannedCall))
     return Plan(
@@ -133,11 +134,12 @@ def _shared(live: Sequence[Node]) -> list[int]:
 
 
 def _code(
-    traced: Traced, scheduled: Schedule, flow: Flow, shared: Sequence[int]
+    traced: Traced, scheduled: Schedule, flow: Flow, columns: Columns, shared: Sequence[int]
 ) -> tuple[str, Mapping[str, Callable[..., Any]]]:
     """Write, compile and register the functions of a plan, so that tracebacks show them."""
-    writer = Writer(scheduled, shared, style_of(traced.endpoint.profile))
+    writer = Writer(scheduled, shared, style_of(traced.endpoint.profile), columns)
     parts = [text for step in scheduled.steps for text in _functions_of(step, writer)]
+    parts += [writer.column(step) for steps in columns.values() for step in steps]
     parts += straight_texts(scheduled, flow)
     parts.append(writer.answer(traced.answer, traced.endpoint.returns))
     endpoint = traced.endpoint

@@ -87,12 +87,18 @@ class Alternatives(PlannedStep):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Loop(PlannedStep):
-    """For each of `items` a frame of `size` outcomes, in which `body` is needed; `is_sequential`: one after another."""
+    """
+    For each of `items` a frame of `size` outcomes, in which `body` is needed; `is_sequential`: one after another.
+
+    Where all that an item needs are calls that can be made as soon as there are items, `columns` has each of them, and
+    what computes the arguments of all items at once.
+    """
 
     items: Callable[..., Sequence[Any] | None]
     body: Needs
     size: int
     is_sequential: bool
+    columns: tuple[tuple[PlannedCall, Callable[..., list[tuple[Any, ...]]]], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

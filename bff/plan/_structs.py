@@ -14,7 +14,7 @@ from typing_extensions import TypeAliasType, is_typeddict
 
 from bff.declare._generics import CHECKED, as_class, class_of
 from bff.declare._models import is_root_model, is_rule
-from bff.declare._types import Type, element, listed, mapped, mapping_value, origin_of, spell, union
+from bff.declare._types import Type, element, listed, mapped, mapping_value, origin_of, spell
 from bff.plan._demand import Demand
 from bff.plan._native import is_read_alike, is_written_alike, reader_of_text, small_float
 from bff.plan._subsets import config_of, has_parts, infos_of_parts, parts_of, why_whole
@@ -100,13 +100,13 @@ class Structs:
         inner = [arg for arg in get_args(tp) if arg is not type(None)]
         if len(inner) > 1:
             raise Unlike(spell(tp))
-        return union((self.of(inner[0], wanted, path), None))
+        return Union[(self.of(inner[0], wanted, path), None)]  # noqa: UP007 - bounds are kept
 
     def _container(self, tp: Type, wanted: Demand, path: str) -> Type:
         args, items = get_args(tp), wanted.of_items()
         if args and mapping_value(tp) is not None and args[0] is str:
             return mapped(str, self.of(args[1], items, f"{path}[]"))
-        if not args or element(tp) is None:
+        if not args or element(tp) is None or (wanted.is_whole and origin_of(tp) not in (list, tuple, Sequence)):
             raise Unlike(spell(tp))
         if origin_of(tp) is not tuple:
             return listed(self.of(args[0], items, f"{path}[]"))
@@ -256,7 +256,10 @@ def _struct_of(tp: Type, made: Sequence[tuple[str, Type, Any]], readers: Mapping
     namespace = {"__post_init__": _finishing(readers, is_frozen=is_frozen)} if readers else {}
     name = cast("type[Any]", class_of(tp)).__name__
     try:
-        return msgspec.defstruct(name, made, namespace=namespace, frozen=is_frozen, kw_only=True, module=__name__)
+        # What JSON is made into is a tree: the collector of cycles has nothing to find in it.
+        return msgspec.defstruct(
+            name, made, namespace=namespace, frozen=is_frozen, kw_only=True, module=__name__, gc=False
+        )
     except (TypeError, ValueError) as error:
         raise Unlike(f"{spell(tp)}: {error}") from error
 

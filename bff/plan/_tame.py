@@ -41,7 +41,8 @@ def is_tame(content: bytes) -> bool:
 def _is_shallow(content: bytes) -> bool:
     if b"\\" in content:
         content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
-    structure = content.translate(_ALIKE, _NO_STRUCTURE)
+    # Between two quotes with nothing left between them is an empty string, or nothing between two strings.
+    structure = content.translate(_ALIKE, _NO_STRUCTURE).replace(b'""', b"")
     structure = b"".join(structure.split(b'"')[::2])
     for _ in range(DEEPEST):
         if not structure:

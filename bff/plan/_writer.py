@@ -11,8 +11,9 @@ from bff.declare._graph import Node
 from bff.declare._types import Type
 from bff.plan._asking import count_uses
 from bff.plan._block import Block
+from bff.plan._columns import Columns
 from bff.plan._expressions import Expressions
-from bff.plan._layout import tupled, unpacked
+from bff.plan._layout import spread, tupled, unpacked
 from bff.plan._schedule import Region, Schedule, Step
 from bff.plan._shapes import models_in
 from bff.plan._style import PLAIN, Style
@@ -24,31 +25,53 @@ class Writer:
 
     `v` holds the outcomes of the steps, `f` their failures, `p` the parameters, `x` what else the request says,
     `m` what `@derived` functions returned that more than one function uses. What is taken once for an item stands
-    with the item in a frame: `q`, or by the number of the item `q7`, with `v7`, `f7` and `i7`.
+    with the item in a frame: `q`, or by the number of the item `q7`, with `v7`, `f7` and `i7`; in a loop of
+    `columns` there are these three alone.
     """
 
-    def __init__(self, steps: Schedule, shared: Sequence[int], style: Style = PLAIN) -> None:
+    def __init__(
+        self, steps: Schedule, shared: Sequence[int], style: Style = PLAIN, columns: Columns | None = None
+    ) -> None:
         slots = {node: slot for slot, node in enumerate(shared)}
-        self.expressions = Expressions(steps, slots, style)
+        self.expressions = Expressions(steps, columns or (), slots, style)
         self._steps = steps
         self._style = style
 
     def inputs(self, step: Step) -> str:
         """Return the text of a function that computes the arguments of a call, once what it needs has succeeded."""
         assert isinstance(step.node, graph.Call)
-        operation, arguments = step.node.operation, step.node.arguments
-        note = f"  # {operation.full_name}"
+        arguments, note = step.node.arguments, f"  # {step.node.operation.full_name}"
         with self._function(f"inputs_{step.number}", arguments, step.region, step.needs.hard, note=note) as block:
-            codes: list[str] = []
-            for parameter, argument in zip(operation.parameters, arguments, strict=True):
-                place = f"{operation.full_name}({parameter.name})"
-                codes.append(
-                    self.expressions.required(
-                        self.expressions.value(argument, block), argument, parameter.annotation, place
-                    )
-                )
-            block.write(f"return {tupled(codes)}")
+            block.write(f"return {self._arguments(step.node, block)}")
         return "\n".join(block.lines)
+
+    def column(self, step: Step) -> str:
+        """Return the text of a function that computes the arguments of a call for every item of a list."""
+        assert isinstance(step.node, graph.Call)
+        name, note = f"column_{step.number}", f"  # {step.node.operation.full_name}"
+        with self._function(name, step.node.arguments, None, step.needs.hard, note=note, first="items, ") as block:
+            item = step.region
+            assert item is not None
+            loop, head = block.loop(item), f"for i{item} in items"
+            code = self._arguments(step.node, loop)
+            if not loop.lines:
+                block.write(f"return {spread('[', [code, head], ']', between=' ')}")
+            else:
+                block.write("found = []")
+                block.write(f"{head}:")
+                loop.write(f"found.append({code})")
+                block.lines += loop.lines
+                block.write("return found")
+        return "\n".join(block.lines)
+
+    def _arguments(self, call: graph.Call, block: Block) -> str:
+        """Return a tuple of what a call is given."""
+        codes: list[str] = []
+        for parameter, argument in zip(call.operation.parameters, call.arguments, strict=True):
+            place = f"{call.operation.full_name}({parameter.name})"
+            code = self.expressions.value(argument, block)
+            codes.append(self.expressions.required(code, argument, parameter.annotation, place))
+        return tupled(codes)
 
     def value(self, name: str, node: Node, step: Step, hard: frozenset[int]) -> str:
         """Return the text of a function that computes a value for a step, where the steps `hard` have succeeded."""
@@ -73,12 +96,20 @@ class Writer:
 
     @contextmanager
     def _function(
-        self, name: str, roots: Sequence[Node], region: Region, hard: frozenset[int], *, note: str = ""
+        self,
+        name: str,
+        roots: Sequence[Node],
+        region: Region,
+        hard: frozenset[int],
+        *,
+        note: str = "",
+        first: str | None = None,
     ) -> Generator[Block]:
         """Write a function; in one for an item, the frames of that and of those around it are unpacked as needed."""
         self.expressions.uses, self.expressions.certain = count_uses(roots), self._steps.certain(hard)
         self.expressions.regions = tuple(self._steps.around(region))
-        first = "" if region is None else "q, "
+        if first is None:
+            first = "" if region is None else "q, "
         block = Block(1, [f"def {name}({first}v, f, p, x, m):{note}"])
         yield block
         block.lines[1:1] = self._unpacking("\n".join(block.lines[1:])).lines

@@ -1,8 +1,9 @@
 """Name a request, and name an answer, so that both can be recognised when they come again."""
 
-import hashlib
 import os
 import re
+
+from xxhash import xxh3_128_hexdigest
 
 __all__ = ["etag", "matches", "request_id"]
 
@@ -26,10 +27,10 @@ def etag(body: bytes) -> str:
     """
     Return a strong entity tag for `body`, quotes included.
 
-    SHA-256 because processors have instructions for it: on bodies of 5 to 20 kB it takes 1.1 times as long as
-    SHA-1, BLAKE2b and MD5 2.0 to 2.5 times as long; at 1 kB all are within a microsecond of one another.
+    It tells versions of one resource apart, which nobody gains anything by confusing, and no secret hangs on it: 128
+    bits that anybody can compute will do, at a twentieth of what SHA-256 costs.
     """
-    return f'"{hashlib.sha256(body, usedforsecurity=False).digest()[:16].hex()}"'
+    return f'"{xxh3_128_hexdigest(body)}"'
 
 
 def matches(if_none_match: str, tag: str) -> bool:

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import gc
+import random
 import ssl
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 import pytest
 import uvloop
 
 from bff.ambassador import Context, LeanWire, Request, Response
+from bff.ambassador._channel import Channel
 from bff.ambassador._headers import Headers, read_fields
 from bff.ambassador._message import head
 from bff.errors import ContractViolation, UpstreamTimeout, UpstreamUnreachable
@@ -233,7 +237,8 @@ def test_of_a_head_that_cannot_be_taken_nothing_is_quoted() -> None:
 def test_a_header_may_hold_any_text_that_begins_no_other_line() -> None:
     request = Request("GET", "http://test", "/", [("x-tab", "a\tb"), ("x-text", "ü"), ("Host", "named")])
     lines = head(request, "test").decode().split("\r\n")
-    assert ["x-tab: a\tb", "x-text: ü", "host: named", "", ""] == lines[2:]
+    expected = ["x-tab: a\tb", "x-text: ü", "host: named", "accept-encoding: gzip, deflate", "", ""]
+    assert ["GET / HTTP/1.1", *expected] == lines
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\udcff"])
@@ -341,6 +346,130 @@ def test_closing_the_wire_ends_calls_that_are_under_way() -> None:
                 await call
 
     asyncio.run(main())
+
+
+def test_a_connection_that_is_made_after_the_wire_was_closed_is_closed_too() -> None:
+    async def main() -> None:
+        async with no_leaks(), FaultServer() as server:
+            wire = LeanWire(connect=20.0)
+            name = server.origin.replace("127.0.0.1", "localhost")
+            call = asyncio.create_task(get(wire, name))
+            await asyncio.sleep(0)
+            await wire.aclose()
+            with pytest.raises(UpstreamUnreachable, match="closed meanwhile") as caught:
+                await call
+            assert caught.value.sent is False
+            await server.until(lambda: server.open == 0)
+
+    asyncio.run(main())
+
+
+def test_what_uvloop_calls_a_runtime_error_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def taken(*_: object, **__: object) -> None:
+        raise RuntimeError("File descriptor 7 is used by transport")
+
+    async def main() -> None:
+        monkeypatch.setattr("bff.ambassador._pool.start_connection", taken)
+        wire = LeanWire(connect=20.0)
+        with pytest.raises(UpstreamUnreachable, match="descriptor 7") as caught:
+            await get(wire, "http://127.0.0.1:9")
+        assert caught.value.sent is False
+        await wire.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_name_is_looked_up_and_an_address_is_not() -> None:
+    async def main() -> None:
+        async with no_leaks(), FaultServer() as server:
+            wire = LeanWire(connect=20.0)
+            pool = None
+            for host, is_known in (("localhost", False), ("127.0.0.1", True)):
+                assert 200 == (await get(wire, f"http://{host}:{server.port}")).status
+                assert [f"{host}:{server.port}"] == server.requests[-1].header("host")
+                pool = wire._pool
+                assert pool is not None
+                assert is_known == (pool.site(f"http://{host}:{server.port}", "").known is not None)
+            assert pool is not None
+            known = pool.site("https://[::1]:444", "").known
+            assert known is not None
+            assert [("::1", 444, 0, 0)] == [address for *_, address in known]
+            assert pool.site("https://[fe80::1%eth0]:444", "").known is None
+            await wire.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_host_of_another_script_is_named_in_ascii_and_one_that_is_no_name_is_unreachable() -> None:
+    async def main() -> None:
+        wire = LeanWire(connect=20.0)
+        await wire._new_pool(Context("test"))
+        assert wire._pool is not None
+        assert "xn--bcher-kva.example:81" == wire._pool.site("http://bücher.example:81", "").host
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await get(wire, f"http://{70 * 'a'}.example")
+        assert caught.value.sent is False
+        await wire.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_failed_exchange_leaves_no_cycle() -> None:
+    async def watched() -> list[object]:
+        async with FaultServer() as server:
+            wire = LeanWire(connect=20.0)
+            gc.collect()
+            gc.disable()
+            try:
+                for fault in ("garbage", "huge-header", "bad-chunk", "short", "nothing"):
+                    with contextlib.suppress(ContractViolation, UpstreamUnreachable):
+                        await get(wire, server.origin, f"/{fault}")
+                await wire.aclose()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                return [found for found in gc.get_objects() if isinstance(found, Channel)]
+            finally:
+                gc.enable()
+
+    assert [] == asyncio.run(watched())
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["clear", "tls"])
+def test_random_faults_and_cancellations_leave_nothing(is_secure: bool) -> None:
+    """Some are given up before there is a connection, some amid the handshake, the request or the answer."""
+    chance = random.Random(5)
+    faults = ["ok", "ok", "ok", "chunked", "gzip", "early", "until-close", "reset", "short", "nothing", "stale", "half"]
+    outcomes: Counter[str] = Counter()
+
+    async def one(wire: LeanWire, server: FaultServer) -> None:
+        fault, turns = chance.choice(faults), chance.choice((1, 3, 10, 30))
+        call = asyncio.ensure_future(get(wire, server.origin, f"/{fault}", chance.choice(("GET", "POST"))))
+        if fault == "half" or chance.random() < 0.3:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+        try:
+            response = await call
+        except (UpstreamUnreachable, asyncio.CancelledError) as error:
+            outcomes[type(error).__name__] += 1
+        else:
+            assert (200, b'{"ok":true}') == (response.status, response.content)
+            outcomes["answered"] += 1
+
+    async def main() -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(CERTIFICATE)
+        async with no_leaks(), FaultServer(tls=tls if is_secure else None) as server:
+            wire = LeanWire(connect=20.0, verify=False)
+            for _ in range(20):
+                await asyncio.gather(*(one(wire, server) for _ in range(20)))
+            await wire.aclose()
+            await server.until(lambda: server.open == 0)
+
+    asyncio.run(main())
+    assert outcomes["answered"] > 100
+    assert outcomes["CancelledError"] > 50
+    assert outcomes["UpstreamUnreachable"] > 20
 
 
 def test_a_call_that_is_given_up_during_the_handshake_closes_its_connection() -> None:

@@ -33,9 +33,10 @@ def test_the_work_of_a_child_that_has_ended_is_counted() -> None:
 
 
 def test_a_grandchild_whose_parent_has_ended_belongs_to_the_tree() -> None:
-    grandchild = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()"
-    child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {grandchild!r}])"
-    with root(f"subprocess.run([sys.executable, '-c', {child!r}], check=True)") as (pid, orphan):
+    grandchild = "[sys.executable, '-c', 'import sys; sys.stdin.read()'], stdout=subprocess.DEVNULL"
+    child = f"import subprocess, sys; print(subprocess.Popen({grandchild}).pid)"
+    told = f"subprocess.run([sys.executable, '-c', {child!r}], check=True, stdout=subprocess.PIPE, text=True).stdout"
+    with root(f"print({told}, flush=True)") as (pid, orphan):
         assert {process.pid for process in tree(pid)} == {pid, int(orphan)}
 
 

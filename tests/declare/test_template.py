@@ -43,6 +43,9 @@ class Shop(Upstream):
         page_size: Annotated[int | None, Query(alias="pageSize")] = None,
     ) -> None: ...
 
+    @call.get("/tagged")
+    def tagged(self, tags: list[str]) -> None: ...
+
     @call.get("/products/{value}")
     def any_path(self, value: Color | Rank | bool | float | Decimal | date | time | UUID) -> None: ...
 
@@ -120,6 +123,19 @@ def test_a_query_gives_back_what_went_in(q: str, ids: list[int]) -> None:
     pairs = parse_qsl(urlsplit(target).query, keep_blank_values=True, strict_parsing=True)
     assert [("q", q), *(("ids", str(number)) for number in ids)] == pairs
     assert target.startswith("/products?q=")
+    assert target.isascii()
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])) | st.sampled_from(["a", "T-1", "a\nb"])))
+@example(["a", "b.c"])
+@example(["a\nb", "c"])
+@example(["a", "\n"])
+@example(["a", "b\n"])
+@example(["", "a"])
+def test_a_list_of_texts_gives_back_what_went_in(tags: list[str]) -> None:
+    target = written(Shop.tagged, tags).target
+    assert [("tags", tag) for tag in tags] == parse_qsl(urlsplit(target).query, keep_blank_values=True)
+    assert not set(target) & set("# \r\n\t\x00")
     assert target.isascii()
 
 

@@ -1,5 +1,6 @@
 """Of a contract msgspec reads what it reads as pydantic does; a plan says what is left to pydantic, and why."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,18 @@ from typing import Annotated, Any, Literal, NewType, Protocol, TypeVar
 
 import pytest
 from msgspec import Struct
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    field_validator,
+)
 from typing_extensions import TypeAliasType, TypedDict
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint, present
@@ -35,11 +47,8 @@ class Money(BaseModel):
 
 def model(tp: Any, default: Any = ..., **config: Any) -> Any:
     """Return a contract with one field."""
-    return type(
-        "Made",
-        (BaseModel,),
-        {"__annotations__": {"id": tp}, "id": Field(default), "model_config": ConfigDict(**config)},
-    )
+    declared: dict[str, Any] = {"id": (tp, default), "__config__": config}
+    return create_model("Made", **declared)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +98,13 @@ class Checked(BaseModel):
 class Tree(BaseModel):
     id: int
     children: "list[Tree]"
+
+
+class Mixed(Enum):
+    """Msgspec takes an enum of texts, or of numbers."""
+
+    ONE = 1
+    TEXT = "text"
 
 
 class Several(BaseModel):
@@ -143,6 +159,22 @@ def test_what_contains_itself_is_left_to_pydantic_from_there_on() -> None:
     assert (("children", "Tree: it is made of itself"),) == found.left
     tree = found.decode(b'{"id":1,"children":[{"id":2,"children":[]}]}')
     assert [Tree(id=2, children=[])] == tree.children
+
+
+@pytest.mark.parametrize(("tp", "engine"), [(Mixed, "msgspec"), (list[Mixed], "msgspec"), (Literal[2**70], "pydantic")])
+def test_what_msgspec_knows_nothing_of_is_pydantics(tp: Any, engine: str) -> None:
+    found = build_decoder(model(tp), READ)
+    assert (engine, 1) == (found.engine, len(found.left))
+    for value in (1, "text", 2**70, [1, "text"]):
+        expected = outcome(TypeAdapter[Any](tp).validate_json, json.dumps(value).encode())
+        assert expected == outcome(lambda content: found.decode(content).id, json.dumps({"id": value}).encode())
+
+
+def outcome(decode: Callable[[bytes], Any], content: bytes) -> Any:
+    try:
+        return decode(content)
+    except ValidationError as error:
+        return [mistake["type"] for mistake in error.errors()]
 
 
 def test_an_answer_that_is_nothing_is_read_by_nobody() -> None:

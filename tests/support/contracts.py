@@ -211,7 +211,7 @@ def containers(draw: st.DrawFn, inner: Kind) -> Kind:
 
 
 CONFIGS: list[ConfigDict] = [
-    *([ConfigDict()] * 30),
+    *([ConfigDict()] * 90),
     ConfigDict(frozen=True),
     ConfigDict(extra="allow"),
     ConfigDict(extra="forbid"),
@@ -225,10 +225,10 @@ CONFIGS: list[ConfigDict] = [
     ConfigDict(alias_generator=lambda name: name.upper()),
     ConfigDict(validate_default=True),
 ]
-ALIASES: list[tuple[str, ...]] = [*([()] * 20), ("other",), ("other",), ("\u00e9",), ("one", "two"), ("in", "to")]
+ALIASES: list[tuple[str, ...]] = [*([()] * 60), ("other",), ("other",), ("\u00e9",), ("one", "two"), ("in", "to")]
 SETTLED: list[Any] = [None, 7, "text", 0.5, date(2024, 1, 31), Decimal("1.50"), Colour.RED, [], {}, [1]]
 DEFAULTS: list[dict[str, Any]] = [
-    *([{}] * 40),
+    *([{}] * 120),
     *({"default": value} for value in SETTLED),
     *[{"default_factory": made} for made in (list, dict, lambda: 7)],
     {"default": "x", "exclude": True},
