@@ -24,6 +24,7 @@ from bff.declare._generics import (
 )
 
 
+@remembered
 def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
     cls = as_class(tp) or class_of(tp)

@@ -215,10 +215,10 @@ class _Identified(Protocol):
 def _identity(value: object) -> object:
     """Return what makes a payload equal to another one: nodes by number, functions by code, the rest by value."""
     cls = type(value)
-    if cls is str or cls is int or cls is bool:
-        return cls, value
+    if cls is str:
+        return value
     if isinstance(value, Node):
-        return "node", value.id
+        return value.id
     if isinstance(value, tuple):
         return tuple(map(_identity, cast("tuple[object, ...]", value)))
     if hasattr(value, "identity"):

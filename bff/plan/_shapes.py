@@ -124,7 +124,12 @@ def _rules_of(name: str, info: FieldInfo) -> str:
 
 @remembered
 def _has_rules(annotation: Type) -> bool:
-    return any(map(_is_ruled, walk(annotation)))
+    return any(map(_is_ruled_itself, walk(annotation)))
+
+
+@remembered
+def _is_ruled_itself(tp: Type) -> bool:
+    return _is_ruled(tp)
 
 
 def _is_ruled(tp: Type, _seen: frozenset[Type] = frozenset()) -> bool:
