@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NotRequired, Required, get_args, get_type_hints
 
 import annotated_types
@@ -24,6 +24,7 @@ from bff.declare._generics import (
 )
 
 
+@remembered
 def is_model(tp: Type) -> bool:
     """Say whether a type has fields that we know of."""
     cls = as_class(tp) or class_of(tp)
@@ -76,6 +77,16 @@ def fields(tp: Type) -> Mapping[str, Type]:
 @remembered
 def _annotations_in(infos: Mapping[str, FieldInfo]) -> Mapping[str, Type]:
     return {name: info.annotation for name, info in infos.items()}
+
+
+def required_fields(model: type[BaseModel]) -> Sequence[str]:
+    """Return the names of the fields of a model that have no default."""
+    return _required_in(infos_of(model))
+
+
+@remembered
+def _required_in(infos: Mapping[str, FieldInfo]) -> Sequence[str]:
+    return [name for name, info in infos.items() if info.is_required()]
 
 
 def computed_fields(tp: Type) -> frozenset[str]:

@@ -5,9 +5,18 @@ from bff.declare._graph import Node
 from bff.declare._trace import Trace
 from bff.declare._types import Type, as_class, element, fields, is_model, listed, members, nullable_if, union
 
+_MADE = frozenset(
+    {graph.Build, graph.Listing, graph.Each, graph.When, graph.Fallback, graph.Optional, graph.OrElse},
+)
+"""What may have a Shape in it that was built here; most values are read from somewhere."""
+
 
 def narrowed(trace: Trace, node: Node, wanted: Type) -> Node:
     """Return a value that fits `wanted`, its Shapes with the fields of the classes that are named there alone."""
+    return _narrowed(trace, node, wanted) if type(node) in _MADE else node
+
+
+def _narrowed(trace: Trace, node: Node, wanted: Type) -> Node:
     match node:
         case graph.Build():
             return _as_declared(trace, node, wanted)
@@ -38,7 +47,7 @@ def narrowed(trace: Trace, node: Node, wanted: Type) -> Node:
                 return node
             tp = union((value.type, default.type))
             return trace.add(type(node), tp, is_absent=node.is_absent, value=value, default=default)
-        case _:
+        case _:  # pragma: no cover - every kind of these stands here
             return node
 
 

@@ -11,6 +11,9 @@ _CHANCE = frozenset({"random", "secrets"})
 _UNIQUE = frozenset({"uuid1", "uuid4", "uuid6", "uuid7"})
 _EFFECTS = frozenset({"print", "input"})
 
+TELLING = frozenset({"logging", "uuid", *_CHANCE})
+"""Modules of the standard library with functions that are told of."""
+
 ABOUT_VALUES = (
     "is asked once, at start-up, and never when a request comes",
     "make it per request in a @derived function; for the time use now(); what a request brings is a parameter",

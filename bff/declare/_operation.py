@@ -129,6 +129,13 @@ class Operation(Generic[P, R]):
             self.template = Template(self.path, self.parameters, (upstream, self.name))
 
     @cached_property
+    def _names(self) -> tuple[str, ...] | None:
+        """The names of the parameters where every one of them may be given by its place and by its name."""
+        parameters = self.signature.parameters.values()
+        is_usual = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
+        return tuple(parameter.name for parameter in parameters) if is_usual else None
+
+    @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         return TypeAdapter(self.returns)
 
@@ -193,6 +200,9 @@ class Operation(Generic[P, R]):
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return one value for each parameter, in order; raises `TypeError` as a function would."""
+        names = self._names
+        if names is not None and len(args) + len(kwargs) == len(names) and {*kwargs} == {*names[len(args) :]}:
+            return (*args, *(kwargs[name] for name in names[len(args) :]))
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return tuple(bound.arguments[parameter.name] for parameter in self.parameters)

@@ -8,9 +8,9 @@ from pydantic._internal._model_construction import ModelMetaclass
 
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of, suggest
-from bff.declare._models import infos_of, is_root_model
+from bff.declare._models import infos_of, is_root_model, required_fields
 from bff.declare._narrowing import narrowed
-from bff.declare._symbol import Symbol, lift, node_of, trace_now
+from bff.declare._symbol import Symbol, attribute, lift, node_of, trace_now
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
 from bff.declare._unwatched import unwatched
@@ -104,6 +104,9 @@ def _matching(
         _check_source(trace, shape, source)
     found: dict[str, Any] = {}
     known = [(source, _fields_of(source)) for source in sources]
+    if len(sources) == 1 and type(source := sources[0]) is Symbol:
+        read = [name for name in infos_of(shape) if name not in values and name in known[0][1]]
+        return {name: Symbol(attribute(source, name)) for name in read}
     for name in (name for name in infos_of(shape) if name not in values):
         owners = [source for source, fields_of_source in known if name in fields_of_source]
         if len(owners) > 1:
@@ -135,7 +138,7 @@ def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> g
     if unknown:
         what = f"`{shape.__name__}` has no field `{unknown[0]}`"
         raise trace.fail(what, suggest(unknown[0], [*known]))
-    missing = [name for name, info in infos_of(shape).items() if info.is_required() and name not in values]
+    missing = [name for name in required_fields(shape) if name not in values]
     if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
         what = f"`{shape.__name__}` gets no value for {listed}"

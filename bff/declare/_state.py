@@ -4,7 +4,7 @@ import inspect
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count
 from operator import is_, length_hint
 from types import FunctionType, MappingProxyType, MethodType
@@ -103,6 +103,7 @@ def _attributes(value: object) -> Mapping[str, Any]:
     return {f"{cls.__name__}.{name}": part for name, part in getattr(value, "__dict__", {}).items()}
 
 
+@lru_cache(maxsize=256)
 def _is_changeable(cls: type) -> bool:
     """Say whether a value can be another one while it stays the same object, as far as `_print_of` sees."""
     return cls is count or hasattr(cls, "__length_hint__") or issubclass(cls, (dict, *_CHANGEABLE))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, ForwardRef, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, ForwardRef, NoReturn, TypeAlias, cast
 
 from bff._frames import user_frame
 from bff.declare import _graph as graph
@@ -68,17 +68,21 @@ class Symbol:
         return Symbol(_item(self, key))
 
 
+_held: Final[Callable[[Symbol], Node | None]] = vars(Symbol)["_Symbol__node"].__get__
+"""Return the node that a symbol was made with: asking the symbol itself would be traced."""
+
+
 def node_of(symbol: Symbol) -> Node:
     """
     Return the node that a symbol stands for; `caller` stands for another one in every trace.
 
     Raises `DeclarationError` where it may not be used.
     """
-    node = cast("Node | None", object.__getattribute__(symbol, "_Symbol__node"))
+    node = _held(symbol)
     if node is None:
         return trace_now().caller_node()
     trace = current_trace()
-    if trace is not None:
+    if trace is not None and (node.scope or not trace.is_own(node)):
         trace.check_use(node)
     return node
 

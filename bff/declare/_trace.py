@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from bff._frames import call_span, user_frame
 from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
@@ -68,7 +68,7 @@ class Trace:
     @unwatched
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
-        operands: list[Node] = []
+        nodes, operands = self.nodes, list[Node]()
         parts: list[object] = []
         for value in cast("Iterable[object]", payload.values()):
             parts.append(_identity(value))
@@ -77,7 +77,8 @@ class Trace:
             elif isinstance(value, tuple):
                 operands += nodes_in(cast("tuple[object, ...]", value))
         for operand in operands:
-            self.check(operand)
+            if operand.id >= len(nodes) or nodes[operand.id] is not operand:
+                self.check(operand)
         pinned = self.pinned if self.pinned and issubclass(kind, (Call, When, Fallback, Each)) else NOWHERE
         key = (kind, pinned, *parts)
         known = None if is_new else self._known.get(key)
@@ -85,11 +86,11 @@ class Trace:
             if self.at_block not in self.blocks_of[known.id]:
                 self.blocks_of[known.id] |= {self.at_block}
             return cast("N", known)
-        number = len(self.nodes)
+        number = len(nodes)
         scope = _scope(kind, number, payload, operands) | pinned
         file, line = self._place_of(number, key)
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
-        self.nodes.append(node)
+        nodes.append(node)
         self.keys.append(key)
         self.blocks_of.append(frozenset({self.at_block}))
         self._known[key] = node
@@ -146,10 +147,13 @@ class Trace:
             what = "the item of an `each`, or what is made of it, is used outside of it"
             raise self.fail(what, "use it in the function of the `each`, and return from there what is made of it")
 
+    def is_own(self, node: Node) -> bool:
+        """Say whether a node is one of this trace."""
+        return node.id < len(self.nodes) and self.nodes[node.id] is node
+
     def check(self, node: Node) -> None:
         """Refuse a node of another trace: it says nothing here."""
-        nodes = self.nodes
-        if node.id >= len(nodes) or nodes[node.id] is not node:
+        if not self.is_own(node):
             what = "this symbolic value was made in another endpoint, or in an earlier trace of this one"
             raise self.fail(what, "make it where it is used; what endpoints share is a method or a function")
 
@@ -211,10 +215,10 @@ class _Identified(Protocol):
 def _identity(value: object) -> object:
     """Return what makes a payload equal to another one: nodes by number, functions by code, the rest by value."""
     cls = type(value)
-    if cls is str or cls is int or cls is bool:
-        return cls, value
+    if cls is str:
+        return value
     if isinstance(value, Node):
-        return "node", value.id
+        return value.id
     if isinstance(value, tuple):
         return tuple(map(_identity, cast("tuple[object, ...]", value)))
     if hasattr(value, "identity"):
@@ -228,10 +232,8 @@ def _identity(value: object) -> object:
 
 _current: ContextVar[Trace | None] = ContextVar("bff_trace", default=None)
 
-
-def current_trace() -> Trace | None:
-    """Return the trace that is being written in this context, if any."""
-    return _current.get()
+current_trace: Final = _current.get
+"""Return the trace that is being written in this context, if any."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from types import CodeType, FrameType
 from typing import Any, cast
 
 from bff._frames import PASSES_ON, is_of_the_project
-from bff.declare._once import called_builtin, called_function
+from bff.declare._once import TELLING, called_builtin, called_function
 from bff.declare._symbol import Symbol
 from bff.declare._unwatched import WATCH
 
@@ -49,7 +49,8 @@ def watching(endpoint: CodeType, seen: Watched) -> Generator[None]:
 
     def note(frame: FrameType, event: str, what: Any) -> None:  # pragma: no cover - a profiler's calls are not measured
         # As `is_users`, without a call: nearly all that happens is what our own functions call.
-        is_own = not PASSES_ON[frame.f_globals.get("__name__", "")]
+        module = frame.f_globals.get("__name__", "")
+        is_own = not PASSES_ON[module]
         if not is_own and event in _OF_C:
             return
         code, outer = frame.f_code, frame.f_back
@@ -64,7 +65,7 @@ def watching(endpoint: CodeType, seen: Watched) -> Generator[None]:
             seen.line = frame.f_lineno if code is endpoint else seen.line
             if type(what) is Symbol and outer is not None and outer.f_code in seen.functions:
                 seen.functions[outer.f_code].lines.add(outer.f_lineno)
-        elif event == "call" and not is_own and outer is not None and is_of_the_project(outer):
+        elif event == "call" and module in TELLING and outer is not None and is_of_the_project(outer):
             _note_once(seen, outer, called_function(frame))
         elif event == "c_call" and is_own and is_of_the_project(frame):
             _note_once(seen, frame, called_builtin(what))

@@ -100,9 +100,7 @@ def _batch(call: graph.Call, wanted: Demand) -> Batch | None:
     found = batch_for(call.operation)
     if found is None:
         return None
-    item = Demand()
-    item.merge(wanted)
-    item.merge(Demand(fields={found.key: WHOLE}))
+    item = wanted.merged(Demand(fields={found.key: WHOLE}))
     return Batch(
         operation=found.operation,
         at=found.at,

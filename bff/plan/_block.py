@@ -1,6 +1,5 @@
 """Lines of generated code at one depth, and the names that are known there."""
 
-import textwrap
 from dataclasses import dataclass, field
 
 from bff.declare._graph import Node
@@ -22,7 +21,8 @@ class Block:
 
     def write(self, text: str) -> None:
         """Add one line, or several."""
-        self.lines += textwrap.indent(text, "    " * self.depth).splitlines()
+        pad = "    " * self.depth
+        self.lines += [pad + line for line in text.split("\n")]
 
     def inner(self) -> "Block":
         """Return a block one deeper, written to the same lines."""

@@ -23,7 +23,7 @@ from bff.plan._shapes import models_in, shape_facts
 from bff.plan._style import style_of
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Demand:
     """
     What is needed of one value: all of it, or some fields, or something of its items; nothing but its being there.
@@ -33,19 +33,23 @@ class Demand:
 
     is_whole: bool = False
     is_written: bool = False
-    fields: "dict[str, Demand]" = field(default_factory=dict[str, "Demand"])
+    fields: "Mapping[str, Demand]" = field(default_factory=dict[str, "Demand"])
     items: "Demand | None" = None
 
-    def merge(self, other: "Demand") -> None:
-        """Need what `other` needs too."""
-        is_seen = any(demand.is_whole and not demand.is_written for demand in (self, other))
-        self.is_whole = self.is_whole or other.is_whole
-        self.is_written = self.is_whole and not is_seen
-        for name, part in other.fields.items():
-            self.fields.setdefault(name, Demand()).merge(part)
-        if other.items is not None:
-            self.items = self.items or Demand()
-            self.items.merge(other.items)
+    def merged(self, other: "Demand") -> "Demand":
+        """Return the need of both."""
+        if self is other or other is NOTHING:
+            return self
+        if self is NOTHING:
+            return other
+        is_whole = self.is_whole or other.is_whole
+        is_seen = (self.is_whole and not self.is_written) or (other.is_whole and not other.is_written)
+        fields = self.fields
+        if other.fields:
+            common = {name: part.merged(fields[name]) for name, part in other.fields.items() if name in fields}
+            fields = {**fields, **other.fields, **common}
+        items = self.items.merged(other.items) if self.items and other.items else self.items or other.items
+        return Demand(is_whole, is_whole and not is_seen, fields, items)
 
     @property
     def key(self) -> Hashable:
@@ -65,15 +69,14 @@ class Demand:
 
     def _inner(self, part: "Demand | None") -> "Demand":
         if not self.is_written:
-            return WHOLE if self.is_whole else part or Demand()
-        written = Demand(is_whole=True, is_written=True)
-        if part is not None:
-            written.merge(part)
-        return written
+            return WHOLE if self.is_whole else part or NOTHING
+        return WRITTEN if part is None else WRITTEN.merged(part)
 
 
+NOTHING = Demand()
 WHOLE = Demand(is_whole=True)
 WRITTEN = Demand(is_whole=True, is_written=True)
+_ITEMS = Demand(items=NOTHING)
 
 
 def demand(traced: Traced, roots: Iterable[Node] = ()) -> Mapping[int, Demand]:
@@ -83,12 +86,13 @@ def demand(traced: Traced, roots: Iterable[Node] = ()) -> Mapping[int, Demand]:
     Nodes are in the order of their creation, so going through them in reverse meets every user of a value before
     the value. What is not in the result is not needed: a call that is not in it is never made.
     """
-    needed: dict[int, Demand] = {node.id: Demand() for node in roots}
-    needed.setdefault(traced.answer.id, Demand()).merge(_of_answer(traced))
+    needed: dict[int, Demand] = {node.id: NOTHING for node in roots}
+    needed[traced.answer.id] = _of_answer(traced)
     sources = {node.item.id: node.items for node in traced.nodes if isinstance(node, graph.Each)}
 
     def need(node: Node, what: Demand) -> None:
-        needed.setdefault(node.id, Demand()).merge(what)
+        known = needed.get(node.id)
+        needed[node.id] = what if known is None else known.merged(what)
 
     for node in reversed(traced.nodes):
         if node.id in needed:
@@ -117,11 +121,11 @@ def _demands(node: Node, wanted: Demand) -> list[tuple[Node, Demand]]:
         case graph.Slice() | graph.Optional() | graph.OrElse() | graph.When() | graph.Fallback():
             return [(operand, wanted) for operand in node.operands]
         case graph.Each():
-            return [(node.body, wanted.of_items()), (node.items, Demand(items=Demand()))]
+            return [(node.body, wanted.of_items()), (node.items, _ITEMS)]
         case graph.Listing():
             return [(entry, wanted.of_items()) for entry in node.entries]
         case graph.IsNone():
-            return [(node.value, Demand())]
+            return [(node.value, NOTHING)]
         case graph.Build() | graph.Lifted():
             return [*_of_made(node, wanted)]
         case _:
@@ -137,7 +141,7 @@ def _of_made(node: graph.Build | graph.Lifted, wanted: Demand) -> Iterator[tuple
     hints = node.function.hints
     back: dict[Type, Demand] = {}
     for variable, what in _come_back(hints["return"], wanted):
-        back.setdefault(variable, Demand()).merge(what)
+        back[variable] = back.get(variable, NOTHING).merged(what)
     for name, argument in zip(node.function.signature.parameters, node.arguments, strict=True):
         yield argument, _asked(hints[name], back)
 
@@ -178,6 +182,4 @@ def _asked_of_any(variable: TypeVar, back: Mapping[Type, Demand]) -> Demand:
     """Return what is asked of whatever goes in: what a bound lets the function read, and what is read afterwards."""
     if variable.__bound__ is None or protocol_members(variable.__bound__) is None:
         return WHOLE
-    asked = _asked(variable.__bound__, back)
-    asked.merge(back.get(variable, Demand()))
-    return asked
+    return _asked(variable.__bound__, back).merged(back.get(variable, NOTHING))

@@ -1,6 +1,5 @@
 """Lay out generated code as a person would: short things on one line, long ones entry by entry."""
 
-import textwrap
 from collections.abc import Sequence
 
 _WIDTH = 88
@@ -39,7 +38,7 @@ def spread(opening: str, codes: Sequence[str], closing: str, *, between: str) ->
     if "\n" not in line and len(line) <= _WIDTH:
         return line
     mark = between.rstrip()
-    return "\n".join([opening, *(textwrap.indent(code + mark, "    ") for code in codes), closing])
+    return "\n".join([opening, *("    " + (code + mark).replace("\n", "\n    ") for code in codes), closing])
 
 
 def unpacked(item: int, frame: str) -> str:

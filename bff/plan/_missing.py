@@ -28,7 +28,7 @@ class Place:
 
     def at(self, name: str) -> "Place":
         """Return the place of a part; one that is not in the answer itself has the place of what is made of it."""
-        return replace(self, path=(*self.path, name)) if self.is_part else self
+        return Place((*self.path, name), self.loops, self.taken) if self.is_part else self
 
     def __str__(self) -> str:
         return ".".join(self.path) or "*"
@@ -105,9 +105,11 @@ class _Places:
 
     def _has_optional(self, node: Node) -> bool:
         """Say whether anything that a value is made from may be missing: most of an answer may not."""
-        if node.id not in self._is_doubtful:
-            self._is_doubtful[node.id] = isinstance(node, graph.Optional) or any(map(self._has_optional, node.operands))
-        return self._is_doubtful[node.id]
+        known = self._is_doubtful.get(node.id)
+        if known is None:
+            known = isinstance(node, graph.Optional) or any(map(self._has_optional, node.operands))
+            self._is_doubtful[node.id] = known
+        return known
 
     def _all(self, nodes: Sequence[Node], place: Place) -> Iterator[tuple[graph.Optional, Place]]:
         for node in nodes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
@@ -31,6 +31,9 @@ class Needs:
     def __post_init__(self) -> None:
         object.__setattr__(self, "settled", self.hard | self.soft)
         object.__setattr__(self, "in_order", tuple(sorted(self.hard)))
+
+
+NOTHING: Final = Needs()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,12 +178,13 @@ def _is_busy(node: Node) -> bool:
 
 def joined(parts: Iterable[Needs]) -> Needs:
     """Return what several values need together."""
-    hard: frozenset[int] = frozenset()
-    soft: frozenset[int] = frozenset()
-    for part in parts:
-        hard |= part.hard
-        soft |= part.soft
-    return Needs(hard, soft)
+    some = [part for part in parts if part.settled]
+    if not some:
+        return NOTHING
+    first = some[0]
+    if all(part is first for part in some):
+        return first
+    return Needs(first.hard.union(*(part.hard for part in some)), first.soft.union(*(part.soft for part in some)))
 
 
 def schedule(traced: Traced, needed: Mapping[int, Demand], writes: Writes) -> Schedule:
@@ -263,7 +267,7 @@ class _Scheduler:
 
     def _branching(self, node: graph.When | graph.Fallback) -> Needs:
         inner = [self._block(block, branch) for block, branch in zip(node.blocks, node.branches, strict=True)]
-        needs = self._needs[node.condition.id] if isinstance(node, graph.When) else Needs()
+        needs = self._needs[node.condition.id] if isinstance(node, graph.When) else NOTHING
         if isinstance(node, graph.When) and not any(each.settled for each in inner):
             return needs
         return self._step(node, needs, *inner)

@@ -72,8 +72,13 @@ class ShapeFacts:
         return any(is_nullable(tp) for tp in self.types.values())
 
 
+@lru_cache(maxsize=64)
 def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
-    """Return what is known of a Shape and the values that it is built from, where it is written in a style."""
+    """
+    Return what is known of a Shape and the values that it is built from, where it is written in a style.
+
+    What plans an endpoint asks for it again and again; of other endpoints nothing is kept for long.
+    """
     shape: type[BaseModel] = node.shape
     known = _known(shape, style)
     defaults = {name: default for name, default in known.defaults.items() if name not in node.names}
@@ -82,7 +87,7 @@ def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
 
 @lru_cache(maxsize=4096)
 def _known(shape: type[BaseModel], style: Style) -> ShapeFacts:
-    """Return what is known of a Shape whatever it is built from: an endpoint asks for it again and again."""
+    """Return what is known of a Shape whatever it is built from."""
     infos = infos_of(shape)
     keys = {name: style.key(name, info) for name, info in infos.items()}
     defaults = {name: info.default for name, info in infos.items() if info.default is not PydanticUndefined}
@@ -110,11 +115,21 @@ def _own_rules(shape: type[BaseModel]) -> str:
 
 def _rules_of(name: str, info: FieldInfo) -> str:
     """Say what a field asks of its value besides being of its type."""
-    if any(map(is_rule, info.metadata)) or any(_is_ruled(part) for part in walk(info.annotation)):
+    if any(map(is_rule, info.metadata)) or _has_rules(info.annotation):
         return f"`{name}` has constraints"
     if info.exclude or info.exclude_if or info.default_factory is not None:
         return f"`{name}` is left out or made anew at run time"
     return f"`{name}` has a default that is validated" if info.validate_default else ""
+
+
+@remembered
+def _has_rules(annotation: Type) -> bool:
+    return any(map(_is_ruled_itself, walk(annotation)))
+
+
+@remembered
+def _is_ruled_itself(tp: Type) -> bool:
+    return _is_ruled(tp)
 
 
 def _is_ruled(tp: Type, _seen: frozenset[Type] = frozenset()) -> bool:

@@ -15,7 +15,7 @@ from bff.declare._source import class_place
 from bff.declare._tracing import Traced
 from bff.declare._types import Type, as_class, element, fields, is_model, mapping_value, members, unwrap
 from bff.declare._upstream import Upstream
-from bff.plan._demand import WHOLE, Demand, demand
+from bff.plan._demand import NOTHING, WHOLE, Demand, demand
 from bff.plan._order import Writes
 
 
@@ -53,7 +53,7 @@ def use_of(traces: Iterable[Traced], unseen: Iterable[Endpoint]) -> Use:
     for endpoint in unseen:
         tally.opaque |= models_in(endpoint.returns)
         for operation in (operation for cls in upstreams_of(endpoint) for operation in operations_of(cls)):
-            tally.demands.setdefault(operation, Demand()).merge(WHOLE)
+            _need(operation, WHOLE, tally)
             tally.opaque |= models_in(operation.returns)
     return Use(tally.demands, tally.filled, frozenset(tally.opaque))
 
@@ -66,17 +66,20 @@ def upstreams_of(endpoint: Endpoint) -> Iterator[type[Upstream]]:
             yield cls
 
 
+def _need(operation: Operation[..., Any], wanted: Demand, tally: _Tally) -> None:
+    tally.demands[operation] = tally.demands.get(operation, NOTHING).merged(wanted)
+
+
 def _add_graph(traced: Traced, tally: _Tally) -> None:
     needed = demand(traced, Writes(traced).roots())
     for node in traced.nodes:
         match node:
             case graph.Call() if node.id in needed:
-                tally.demands.setdefault(node.operation, Demand()).merge(needed[node.id])
+                _need(node.operation, needed[node.id], tally)
                 batch = batch_for(node.operation) if node.scope else None
                 if batch is not None:
-                    read = Demand(fields={batch.key: WHOLE})
-                    read.merge(needed[node.id])
-                    tally.demands.setdefault(batch.operation, Demand()).merge(Demand(items=read))
+                    read = Demand(fields={batch.key: WHOLE}).merged(needed[node.id])
+                    _need(batch.operation, Demand(items=read), tally)
             case graph.Build():
                 names = tally.filled.get(node.shape, frozenset[str]()) | frozenset(node.names)
                 tally.filled[node.shape] = names

@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Annotated, Any, Never
 
 from fastapi import Depends, Request, Response, params
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.utils import generate_unique_id
@@ -19,6 +20,7 @@ from bff.declare._endpoint import Endpoint
 from bff.declare._profile import Profile
 from bff.declare._scope import RequestScope
 from bff.plan._style import style_of
+from bff.rest._answer import Answer
 from bff.rest._body import Limited, declares_more, has_body
 from bff.rest._choice import Choice
 from bff.rest._openapi import chosen_parameters
@@ -46,11 +48,24 @@ class PageRoute(APIRoute):
     machinery for dependencies and bodies has nothing to do, and is left out.
     """
 
-    def __init__(self, endpoint: Callable[..., Any], *, page: Page, declared: Endpoint, **options: Any) -> None:
-        super().__init__(page.path, endpoint, **options)
+    def __init__(
+        self, endpoint: Callable[..., Any], *, page: Page, declared: Endpoint, answer: Answer, **options: Any
+    ) -> None:
+        super().__init__(page.path, endpoint, response_model=None, **options)
+        self.response_model = answer.documented
+        self._answer = answer
+        self._answer_name = f"Response_{self.unique_id}"
+        del self.response_field
+        if not answer.is_certain:
+            _ = self.response_field
         self.page = page
         self.declared = declared
         self._read = reader(self.dependant) if is_plain(self.dependant) else None
+
+    @cached_property
+    def response_field(self) -> ModelField | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride]
+        """What OpenAPI says of the answer: nothing else asks, and not before the document is made."""
+        return self._answer.field(self._answer_name)
 
     @property
     def is_plain(self) -> bool:
@@ -214,7 +229,7 @@ def _options(endpoint: Endpoint, *, is_shared: bool) -> dict[str, Any]:
         "generate_unique_id_function": named,
         "methods": [endpoint.route.method],
         "name": endpoint.name,
-        "response_model": None if is_bodiless else style_of(endpoint.profile).documented(endpoint.returns),
+        "answer": Answer(None if is_bodiless else endpoint.returns, style_of(endpoint.profile)),
         "status_code": options.get("status_code"),
         "tags": [*options.get("tags", (endpoint.profile.name,))],
         "summary": options.get("summary"),

@@ -43,7 +43,7 @@ import ast, gc, json, sys, tracemalloc
 import fastapi
 from bff import BFF
 import bff.declare._source as source, bff.declare._upstream as upstream
-import bff.plan._sharing as sharing, bff.plan._shapes as shapes
+import bff.plan._compiled as compiled, bff.plan._sharing as sharing, bff.plan._shapes as shapes
 import made
 
 counts = {}
@@ -84,12 +84,14 @@ gc.collect()
 counts["bytes"] = tracemalloc.get_traced_memory()[0]
 counts["trees"] = trees()
 counts["pages"] = len(app.pages)
+counts["texts"] = compiled._code_of.cache_info().misses
+counts["described"] = sum("response_field" in vars(page) for page in app.pages)
 print(json.dumps(counts))
 """
 
 Counts = Mapping[str, int]
-A_PAGE = 250_000
-"""Bytes that a page may hold: a good deal more than it does, and far less than a page that shares nothing."""
+A_PAGE = 100_000
+"""Bytes that a page may hold: twice what it does, and far less than a page that shares nothing."""
 
 
 def run(code: str, folder: Path = ROOT) -> str:
@@ -141,9 +143,9 @@ def test_where_a_setting_stands_is_looked_up_only_to_tell_of_a_mistake(built: Ca
 
 
 def test_our_own_work_is_not_watched_while_a_page_is_traced(built: Callable[[int], Counts]) -> None:
-    """A page is about thirty values; of each of them the interpreter would tell of some hundred calls."""
+    """A page is about thirty values; the interpreter tells of a few calls for each, and of hundreds if it is let."""
     counts = built(25)
-    assert 0 < counts["events"] < counts["pages"] * 1500
+    assert 0 < counts["events"] < counts["pages"] * 250
 
 
 def test_the_trees_of_the_texts_are_let_go(built: Callable[[int], Counts]) -> None:
@@ -154,3 +156,13 @@ def test_the_trees_of_the_texts_are_let_go(built: Callable[[int], Counts]) -> No
 def test_what_an_app_holds_grows_with_its_pages_alone(built: Callable[[int], Counts]) -> None:
     few, many = built(25), built(50)
     assert (many["bytes"] - few["bytes"]) / 25 < A_PAGE
+
+
+def test_functions_of_one_text_are_compiled_once_for_all_pages(built: Callable[[int], Counts]) -> None:
+    """A page of the app has six functions, or five."""
+    assert built(25)["texts"] <= 15
+    assert built(50)["texts"] <= 30
+
+
+def test_an_answer_is_described_only_when_the_document_is_asked_for(built: Callable[[int], Counts]) -> None:
+    assert built(25)["described"] == 0

@@ -268,10 +268,7 @@ def models(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
 
 def written_with(demand: Demand) -> Demand:
     """What is written whole, and read in part."""
-    merged = Demand()
-    merged.merge(WRITTEN)
-    merged.merge(demand)
-    return merged
+    return WRITTEN.merged(demand)
 
 
 @st.composite
