@@ -9,7 +9,6 @@ from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
 from pydantic import (
     AliasChoices,
     AliasPath,
@@ -207,7 +206,8 @@ kinds = st.recursive(
 
 def held_by(value: Any) -> dict[str, Any]:
     """Return the fields of an object: of a model, of a dataclass, or of a Struct, which stands in for one."""
-    names: Sequence[str] = value.__struct_fields__ if isinstance(value, Struct) else [*vars(value)]
+    fields: Sequence[str] | None = getattr(value, "__struct_fields__", None)
+    names = [*vars(value)] if fields is None else fields
     return {name: getattr(value, name) for name in names}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import warnings
 from typing import Any
 
 import pytest
@@ -46,7 +47,9 @@ def test_a_request_leaves_nothing_for_the_collector(path: str) -> None:
     async def main() -> list[Any]:
         app = BFF(Page, upstreams=on(Wire()), observers=())
         await get(app, path)
-        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of what other tests have left open
+            gc.collect()
         gc.disable()
         try:
             for _ in range(5):
