@@ -206,8 +206,7 @@ kinds = st.recursive(
 
 def held_by(value: Any) -> dict[str, Any]:
     """Return the fields of an object: of a model, of a dataclass, or of a Struct, which stands in for one."""
-    fields: Sequence[str] | None = getattr(value, "__struct_fields__", None)
-    names = [*vars(value)] if fields is None else fields
+    names: Sequence[str] = getattr(value, "__struct_fields__", ()) or list[str](value.__dict__)
     return {name: getattr(value, name) for name in names}
 
 
