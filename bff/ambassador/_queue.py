@@ -26,12 +26,13 @@ class Queue:
     has shrunk meanwhile.
     """
 
-    __slots__ = ("loop", "timer", "waiting")
+    __slots__ = ("_next", "loop", "timer", "waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.waiting: dict[Due, None] = {}  # a set that keeps its order; who is served leaves it
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.Handle | None = None
+        self._next = 0.0
 
     def add(self, due: Due) -> None:
         """Ring `due` when its time has come."""
@@ -41,13 +42,14 @@ class Queue:
 
     def arm(self) -> None:
         """Set the timer for whoever came first."""
+        # Kept here, for the timer cannot be asked: where it is due at once, uvloop's is a plain handle.
+        self._next = next(iter(self.waiting)).when
         # In no variables at all: those of whoever came first would be kept as long as the timer is.
-        self.timer = self.loop.call_at(next(iter(self.waiting)).when, self._ring, context=Variables())
+        self.timer = self.loop.call_at(self._next, self._ring, context=Variables())
 
     def _ring(self) -> None:
-        waiting, timer = self.waiting, self.timer
-        assert timer is not None
-        now = max(self.loop.time(), timer.when())  # a loop may be early by its clock's resolution
+        waiting = self.waiting
+        now = max(self.loop.time(), self._next)  # a loop may be early by its clock's resolution
         self.timer = None
         while waiting:
             due = next(iter(waiting))
