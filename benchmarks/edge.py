@@ -13,6 +13,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from benchmarks._transport import Detached
 from bff import BFF, ClientProfile, Upstream, call, endpoint
 
 HEADERS = b"host: localhost:8000\r\nuser-agent: bench/1\r\naccept: */*\r\naccept-encoding: gzip\r\n"
@@ -80,7 +81,7 @@ async def recorded(app: Any, path: str) -> list[Any]:
     return sent
 
 
-class Socket(asyncio.Transport):
+class Socket(Detached):
     """Takes what is written, and says when an answer is complete."""
 
     def __init__(self) -> None:
@@ -91,23 +92,6 @@ class Socket(asyncio.Transport):
     def write(self, data: Any) -> None:
         """Take data."""
         self.writes += 1
-
-    @override
-    def is_closing(self) -> bool:
-        """Say that it stays open."""
-        return False
-
-    @override
-    def close(self) -> None:
-        """Stay open."""
-
-    @override
-    def pause_reading(self) -> None:
-        """Go on."""
-
-    @override
-    def resume_reading(self) -> None:
-        """Go on."""
 
 
 async def measure(app: Any, path: str) -> float:

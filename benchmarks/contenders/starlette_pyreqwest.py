@@ -1,12 +1,8 @@
 """By hand with Starlette, pyreqwest and msgspec: only the fields that a page shows are decoded; no resilience."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import msgspec
-from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import RequestError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,8 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from benchmarks.contenders._addresses import CATALOG, INVENTORY, REVIEWS
-
-Decoded = TypeVar("Decoded")
+from benchmarks.contenders._leanly import answer, fetch, lifespan
 
 
 class Money(msgspec.Struct):
@@ -139,21 +134,6 @@ web_reviews = msgspec.json.Decoder(list[WebReview])
 mobile_product = msgspec.json.Decoder(MobileProduct)
 mobile_stock = msgspec.json.Decoder(MobileStock)
 mobile_reviews = msgspec.json.Decoder(list[MobileReview])
-clients: list[Client] = []
-
-
-@asynccontextmanager
-async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-    """Keep one client for all requests."""
-    async with ClientBuilder().error_for_status().build() as client:
-        clients.append(client)
-        yield
-
-
-async def fetch(url: str, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
-    """Return what a 200 holds."""
-    response = await clients[0].get(url).build().send()
-    return decoder.decode(await response.bytes())
 
 
 async def bad_gateway(_request: Request, _error: Exception) -> Response:
@@ -211,11 +191,6 @@ async def mobile(request: Request) -> Response:
             reviews=reviews,
         )
     )
-
-
-def answer(page: msgspec.Struct) -> Response:
-    """Return a page as JSON."""
-    return Response(msgspec.json.encode(page), media_type="application/json")
 
 
 def sharpest(images: list[Image]) -> list[Image]:

@@ -9,6 +9,8 @@ from unittest.mock import patch
 
 from typing_extensions import override
 
+from benchmarks._transport import Detached
+
 _HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 02 Mar 2026 10:00:00 GMT\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\nLast-Modified: Mon, 02 Mar 2026 09:00:00 GMT\r\nConnection: keep-alive\r\n"
@@ -17,7 +19,7 @@ _HEAD: Final = (
 _END: Final = b"\r\n\r\n"
 
 
-class Transport(asyncio.Transport):
+class Transport(Detached):
     """The near end of the connection; a request without a body ends with its head."""
 
     def __init__(self, protocol: asyncio.BaseProtocol, answers: Mapping[bytes, bytes]) -> None:
@@ -62,24 +64,8 @@ class Transport(asyncio.Transport):
         return 0
 
     @override
-    def is_closing(self) -> bool:
-        return False
-
-    @override
-    def close(self) -> None:
-        """Have nothing to close."""
-
-    @override
     def abort(self) -> None:
-        """As `close`."""
-
-    @override
-    def pause_reading(self) -> None:
-        """Have nothing to pause: an answer comes at once and whole."""
-
-    @override
-    def resume_reading(self) -> None:
-        """As `pause_reading`."""
+        """Have nothing to close."""
 
 
 @contextmanager

@@ -1,20 +1,17 @@
 """By hand with Starlette, pyreqwest and msgspec."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from os import environ
-from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
-from pyreqwest.client import Client, ClientBuilder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-Decoded = TypeVar("Decoded")
+from benchmarks.contenders._leanly import answer, fetch, lifespan
+
 ITEMS = environ.get("BFF_ITEMS__BASE_URL", "http://127.0.0.1:9001")
 SHELF = environ.get("BFF_SHELF__BASE_URL", "http://127.0.0.1:9001")
 
@@ -86,26 +83,6 @@ class Fan(msgspec.Struct):
 
 an_item, a_box, a_shelf = msgspec.json.Decoder(Item), msgspec.json.Decoder(Box), msgspec.json.Decoder(Shelf)
 a_stock, many_stocks = msgspec.json.Decoder(Available), msgspec.json.Decoder(list[Stock])
-clients: list[Client] = []
-
-
-@asynccontextmanager
-async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-    """Keep one client for all requests."""
-    async with ClientBuilder().error_for_status().build() as client:
-        clients.append(client)
-        yield
-
-
-async def fetch(url: str, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
-    """Return what a 200 holds."""
-    response = await clients[0].get(url).build().send()
-    return decoder.decode(await response.bytes())
-
-
-def answer(page: Any) -> Response:
-    """Return a page as JSON."""
-    return Response(msgspec.json.encode(page), media_type="application/json")
 
 
 async def fan(request: Request) -> Response:
