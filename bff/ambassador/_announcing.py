@@ -39,7 +39,7 @@ def announcing(header: str | None) -> Layer:
                 left = watch.seconds  # its time begins here
             elif context.limit is not None:
                 left = context.limit.end - context.loop.time()
-            told, headers = _told(name, attempt, left), request.headers
+            told, headers = _told(name, attempt, _milliseconds(left)), request.headers
             headers = Fields(headers.fixed, headers.own, told) if type(headers) is Fields else [*headers, *told.pairs]
             if context.address is not None or request.original is not None:
                 return send(_addressed(request, context.address, headers), context)
@@ -55,13 +55,15 @@ def announcing(header: str | None) -> Layer:
     return layer
 
 
+def _milliseconds(left: float | None) -> int | None:
+    return None if left is None else max(int((left - HOP) * 1000 + 0.5), 1)
+
+
 @lru_cache(1024)
-def _told(name: str, attempt: int, left: float | None) -> Part:
+def _told(name: str, attempt: int, milliseconds: int | None) -> Part:
     # Of a try nearly always the same: the first, with the time that its upstream has.
     count = (ATTEMPT_HEADER, str(attempt))
-    if left is None:
-        return Part((count,))
-    return Part((count, (name, str(max(int((left - HOP) * 1000 + 0.5), 1)))))
+    return Part((count,)) if milliseconds is None else Part((count, (name, str(milliseconds))))
 
 
 def _addressed(request: Request, address: Member | None, headers: Sequence[tuple[str, str]]) -> Request:

@@ -46,10 +46,7 @@ class Limit:
             self._handle = None
             self._arm()
         else:
-            # As `Queue.add` does.
-            queue.waiting[self] = None
-            if queue.timer is None:
-                queue.arm()
+            queue.add(self)
 
     def ring(self) -> None:
         """Cancel the task if the time of the try is up, unless that is held, or that of the call."""

@@ -26,36 +26,35 @@ class Queue:
     has shrunk meanwhile.
     """
 
-    __slots__ = ("_next", "loop", "timer", "waiting")
+    __slots__ = ("_next", "_timer", "loop", "waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.waiting: dict[Due, None] = {}  # a set that keeps its order; who is served leaves it
-        self.timer: asyncio.Handle | None = None
+        self._timer: asyncio.Handle | None = None
         self._next = 0.0
 
     def add(self, due: Due) -> None:
         """Ring `due` when its time has come."""
         self.waiting[due] = None
-        if self.timer is None:
-            self.arm()
+        if self._timer is None:
+            self._arm()
 
-    def arm(self) -> None:
-        """Set the timer for whoever came first."""
+    def _arm(self) -> None:
         # Kept here, for the timer cannot be asked: where it is due at once, uvloop's is a plain handle.
         self._next = next(iter(self.waiting)).when
         # In no variables at all: those of whoever came first would be kept as long as the timer is.
-        self.timer = self.loop.call_at(self._next, self._ring, context=Variables())
+        self._timer = self.loop.call_at(self._next, self._ring, context=Variables())
 
     def _ring(self) -> None:
         waiting = self.waiting
         now = max(self.loop.time(), self._next)  # a loop may be early by its clock's resolution
-        self.timer = None
+        self._timer = None
         while waiting:
             due = next(iter(waiting))
             if due.when > now:
                 break
             del waiting[due]
             due.ring()
-        if waiting and self.timer is None:
-            self.arm()
+        if waiting and self._timer is None:
+            self._arm()

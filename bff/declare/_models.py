@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import NotRequired, Required, get_args, get_type_hints
+from typing import Final, NotRequired, Required, get_args, get_type_hints
 
 import annotated_types
 from pydantic import BaseModel, Discriminator, RootModel
@@ -22,6 +22,34 @@ from bff.declare._generics import (
     unwrap,
     walk,
 )
+
+HARMLESS: Final = frozenset(
+    {
+        "alias_generator",
+        "arbitrary_types_allowed",
+        "cache_strings",
+        "defer_build",
+        "extra",
+        "field_title_generator",
+        "from_attributes",
+        "frozen",
+        "hide_input_in_errors",
+        "ignored_types",
+        "json_schema_extra",
+        "json_schema_mode_override",
+        "json_schema_serialization_defaults_required",
+        "loc_by_alias",
+        "model_title_generator",
+        "populate_by_name",
+        "protected_namespaces",
+        "regex_engine",
+        "title",
+        "use_attribute_docstrings",
+        "validate_assignment",
+        "validate_by_name",
+    }
+)
+"""What a model's configuration may set that has no say in its values, or is looked at where they are used."""
 
 
 @remembered

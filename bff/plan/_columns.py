@@ -24,24 +24,13 @@ def columns_of(scheduled: Schedule, live: Iterable[Node]) -> Columns:
 def _calls(scheduled: Schedule, loop: Step) -> tuple[Step, ...]:
     assert isinstance(loop.node, graph.Each)
     item = loop.node.item.id
+    if loop.region is not None or loop.node.is_sequential:
+        return ()
     own = tuple(step for step in scheduled.steps if item in scheduled.around(step.region))
-    known = _before(scheduled, loop)
-    is_plain = loop.region is None and not loop.node.is_sequential
-    return own if is_plain and all(_is_column(step, loop, known) for step in own) else ()
+    known = scheduled.settled_before(loop.needs)
+    return own if all(_is_column(step, loop, known) for step in own) else ()
 
 
 def _is_column(step: Step, loop: Step, known: frozenset[int]) -> bool:
     is_read = isinstance(step.node, graph.Call) and step.node.operation.is_read
     return is_read and step.number in loop.inner[0].settled and step.needs.settled <= known
-
-
-def _before(scheduled: Schedule, loop: Step) -> frozenset[int]:
-    """Return the steps that are settled once a loop begins."""
-    found: set[int] = set()
-    waiting = [*loop.needs.settled]
-    while waiting:
-        number = waiting.pop()
-        if number not in found:
-            found.add(number)
-            waiting += scheduled.steps[number].needs.settled
-    return frozenset(found)

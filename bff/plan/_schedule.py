@@ -87,8 +87,12 @@ class Schedule:
     @property
     def at_once(self) -> frozenset[int]:
         """The steps that every request takes, as far as it comes: no decision and no loop stands before them."""
+        return self.settled_before(self.answer)
+
+    def settled_before(self, needs: Needs) -> frozenset[int]:
+        """Return the steps that are settled, each after those that it needs, once what has these needs begins."""
         found: set[int] = set()
-        waiting = [*self.answer.settled]
+        waiting = [*needs.settled]
         while waiting:
             number = waiting.pop()
             if number not in found:

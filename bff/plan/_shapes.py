@@ -11,38 +11,11 @@ from pydantic_core import PydanticUndefined
 
 from bff.declare import _graph as graph
 from bff.declare._generics import CHECKED, remembered, walk
-from bff.declare._models import infos_of, is_root_model, is_rule
+from bff.declare._models import HARMLESS, infos_of, is_root_model, is_rule
 from bff.declare._types import Type, as_class, fields, is_model, is_nullable, origin_of, typed_keys
 from bff.plan._style import PLAIN, Style
 
-_PLAIN = frozenset(
-    {
-        "alias_generator",
-        "arbitrary_types_allowed",
-        "cache_strings",
-        "defer_build",
-        "extra",
-        "field_title_generator",
-        "from_attributes",
-        "frozen",
-        "hide_input_in_errors",
-        "ignored_types",
-        "json_schema_extra",
-        "json_schema_mode_override",
-        "json_schema_serialization_defaults_required",
-        "loc_by_alias",
-        "model_title_generator",
-        "populate_by_name",
-        "protected_namespaces",
-        "regex_engine",
-        "serialize_by_alias",
-        "title",
-        "use_attribute_docstrings",
-        "validate_assignment",
-        "validate_by_alias",
-        "validate_by_name",
-    }
-)
+_PLAIN = HARMLESS | {"serialize_by_alias", "validate_by_alias"}
 """What a Shape's configuration may set that changes neither its values nor how they are written."""
 
 

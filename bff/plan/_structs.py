@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from typing_extensions import TypeAliasType, is_typeddict
 
 from bff.declare._generics import CHECKED, as_class, class_of
-from bff.declare._models import is_root_model, is_rule
+from bff.declare._models import HARMLESS, is_root_model, is_rule
 from bff.declare._types import Type, element, listed, mapped, mapping_value, origin_of, spell
 from bff.plan._demand import Demand
 from bff.plan._native import is_read_alike, is_written_alike, reader_of_text, small_float
@@ -24,34 +24,7 @@ __all__ = ["Structs", "Unlike"]
 Decode: TypeAlias = Callable[[bytes], Any]
 _Read: TypeAlias = Callable[[Any], Any]
 
-_HARMLESS: Final = frozenset(
-    {
-        "alias_generator",
-        "arbitrary_types_allowed",
-        "cache_strings",
-        "defer_build",
-        "extra",
-        "field_title_generator",
-        "from_attributes",
-        "frozen",
-        "hide_input_in_errors",
-        "ignored_types",
-        "json_schema_extra",
-        "json_schema_mode_override",
-        "json_schema_serialization_defaults_required",
-        "loc_by_alias",
-        "model_title_generator",
-        "populate_by_name",
-        "protected_namespaces",
-        "regex_engine",
-        "revalidate_instances",
-        "title",
-        "use_attribute_docstrings",
-        "validate_assignment",
-        "validate_by_name",
-    }
-)
-"""What a contract's configuration may set that has no say in what is read from JSON, or is looked at here."""
+_HARMLESS: Final = HARMLESS | {"revalidate_instances"}
 
 _SETTLED: Final = (str, int, float, bool, type(None))
 """Defaults that nobody can change."""

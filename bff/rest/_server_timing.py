@@ -3,41 +3,32 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from bff.declare._scope import CallRecord
 
-__all__ = ["SERVER_TIMING_HEADER", "Timing", "server_timing"]
+__all__ = ["SERVER_TIMING_HEADER", "server_timing"]
 
 SERVER_TIMING_HEADER: Final = "Server-Timing"
 
 _NO_TOKEN = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 
 
-class Timing(NamedTuple):
-    """How one call went: `start` and `duration` in seconds, the former counted from the request's own start."""
-
-    upstream: str
-    operation: str
-    start: float
-    duration: float
-    attempts: int = 1
-
-
-def server_timing(timings: Iterable[Timing | CallRecord], *, total: float) -> str:
+def server_timing(calls: Iterable[CallRecord], *, total: float) -> str:
     """
     Return the metrics of W3C Server Timing, in milliseconds, the whole request (`total` seconds) first.
 
     `start` is a parameter of our own, which browsers skip.
 
-    >>> server_timing([Timing("catalog", "product", start=0.001, duration=0.0123, attempts=2)], total=0.02)
+    >>> call = CallRecord("catalog", "product", start=0.001, duration=0.0123, attempts=2, status=200)
+    >>> server_timing([call], total=0.02)
     'total;dur=20.0, catalog.product;start=1.0;dur=12.3;desc="2 attempts"'
     """
     metrics = [f"total;dur={total * 1000:.1f}"]
-    for timing in timings:
-        again = f';desc="{timing.attempts} attempts"' if timing.attempts > 1 else ""
-        name = _name(timing.upstream, timing.operation)
-        metrics.append(f"{name};start={timing.start * 1000:.1f};dur={timing.duration * 1000:.1f}{again}")
+    for call in calls:
+        again = f';desc="{call.attempts} attempts"' if call.attempts > 1 else ""
+        name = _name(call.upstream, call.operation)
+        metrics.append(f"{name};start={call.start * 1000:.1f};dur={call.duration * 1000:.1f}{again}")
     return ", ".join(metrics)
 
 
