@@ -38,8 +38,9 @@ def announcing(header: str | None) -> Layer:
             if watch is not None and watch.seconds is not None:
                 left = watch.seconds  # its time begins here
             elif context.limit is not None:
-                left = context.limit.end - context.loop.time()
-            told, headers = _told(name, attempt, _milliseconds(left)), request.headers
+                # To the millisecond: it is remembered what is told of that, and of no other time.
+                left = round(context.limit.end - context.loop.time(), 3)
+            told, headers = _told(name, attempt, left), request.headers
             headers = Fields(headers.fixed, headers.own, told) if type(headers) is Fields else [*headers, *told.pairs]
             if context.address is not None or request.original is not None:
                 return send(_addressed(request, context.address, headers), context)
@@ -55,15 +56,13 @@ def announcing(header: str | None) -> Layer:
     return layer
 
 
-def _milliseconds(left: float | None) -> int | None:
-    return None if left is None else max(int((left - HOP) * 1000 + 0.5), 1)
-
-
 @lru_cache(1024)
-def _told(name: str, attempt: int, milliseconds: int | None) -> Part:
+def _told(name: str, attempt: int, left: float | None) -> Part:
     # Of a try nearly always the same: the first, with the time that its upstream has.
     count = (ATTEMPT_HEADER, str(attempt))
-    return Part((count,)) if milliseconds is None else Part((count, (name, str(milliseconds))))
+    if left is None:
+        return Part((count,))
+    return Part((count, (name, str(max(int((left - HOP) * 1000 + 0.5), 1)))))
 
 
 def _addressed(request: Request, address: Member | None, headers: Sequence[tuple[str, str]]) -> Request:
