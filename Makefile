@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak fuzz mutants lint docs bench instructions flame simulation wheel-test httpx-suite format clean
+.PHONY: help demo test compiled compiled-test soak fuzz mutants lint docs bench instructions flame simulation wheel-test httpx-suite format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -9,10 +9,26 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 ARGS ?=
 WORKERS ?= auto
+COMPILED := build/compiled
+TESTS := tests/ambassador tests/declare tests/execute tests/integration tests/observe tests/regressions tests/rest tests/testing
+BESIDE := tests examples benchmarks docs pyproject.toml hatch_build.py mkdocs.yml README.md Makefile
 
 find_python = for python in $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14 python; do \
 	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; python=; done; \
 	if [ -z "$$python" ]; then echo "bff needs Python 3.11 or newer, and none was found: install it, or name it with 'make PYTHON=/path/to/python'." >&2; exit 1; fi
+
+find_compiler = \
+	missing=$$($(BIN)/python -c 'import os, shutil, sysconfig; \
+		compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]; \
+		headers = os.path.join(sysconfig.get_path("include"), "Python.h"); \
+		print(*["gcc", "libc6-dev"][:2 * (not shutil.which(compiler))], \
+			*[f"python{sysconfig.get_python_version()}-dev"][:not os.path.exists(headers)])'); \
+	if [ -n "$$missing" ]; then \
+		echo "Compiling needs a C compiler and Python's headers; installing from Debian: $$missing"; \
+		{ apt-get update -qq && apt-get install -y -qq $$missing >/dev/null; } || { \
+			echo "That did not work: install a C compiler and the headers of $$($(BIN)/python --version) yourself." >&2; \
+			exit 1; }; \
+	fi
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +38,15 @@ demo: $(VENV)/installed  ## Start upstreams and three BFFs and show what each cl
 
 test: $(VENV)/installed-dev  ## Run the whole suite and hold the coverage floor
 	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+
+compiled: $(COMPILED)/built  ## Compile the hot modules as wheels have them, into build/compiled/
+	@rm -rf $(addprefix $(COMPILED)/,$(BESIDE))
+	@tar -c --exclude node_modules --exclude __pycache__ $(BESIDE) | tar -x -C $(COMPILED)
+	@cd $(COMPILED) && PYTHONPATH=. $(abspath $(BIN))/python -m tests.compiled
+
+compiled-test: compiled  ## Run the tests of what they do against the compiled modules
+	@cd $(COMPILED) && PYTHONPATH=$(abspath $(COMPILED)) $(abspath $(BIN))/python -m pytest -n $(WORKERS) \
+		-p tests.compiled -m "not interpreted" $(or $(ARGS),$(TESTS))
 
 soak: $(VENV)/installed-dev  ## Make 200 000 calls with random faults and cancellations (ARGS="--seed 7"; minutes)
 	@$(BIN)/python -m tests.soak $(ARGS)
@@ -71,6 +96,15 @@ httpx-suite: $(VENV)/installed-dev  ## Run httpx's own tests with our transport 
 clean:  ## Remove everything that these commands made
 	@rm -rf $(VENV) build dist site benchmarks/contenders/node/node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(COMPILED)/built: pyproject.toml hatch_build.py $(shell find bff -type f ! -name '*.pyc' ! -name '*.so') | $(VENV)/installed-dev
+	@$(find_compiler)
+	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
+	@echo "Building a wheel with compiled modules (a minute or two) ..."
+	@begun=$$(date +%s); HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip --quiet --disable-pip-version-check wheel --no-deps \
+		--wheel-dir $(COMPILED)/wheel . && echo "It took $$(($$(date +%s) - begun)) seconds."
+	@$(BIN)/python -m zipfile -e $(COMPILED)/wheel/*.whl $(COMPILED)
+	@touch $@
 
 $(BIN)/pip:
 	@$(find_python); echo "Creating $(VENV) with $$("$$python" --version) ..."; "$$python" -m venv --clear $(VENV)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from bff.ambassador import _queue
 from bff.app import BFF
 from bff.cli._check import Format as CheckFormat
 from bff.cli._check import Request, run_check
@@ -56,7 +57,9 @@ def main() -> None:
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"bff {version('bff-framework')}")
+        # One that is compiled wherever any is: decision 29.
+        kind = "interpreted" if str(_queue.__file__).endswith(".py") else "compiled"
+        typer.echo(f"bff {version('bff-framework')} ({kind})")
         raise typer.Exit
 
 
@@ -64,7 +67,10 @@ def _version(value: bool) -> None:
 def _options(
     *,
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Say which version this is, and if it is compiled."
+        ),
     ] = False,
 ) -> None:
     """Declare one page per client; see, serve and describe it."""

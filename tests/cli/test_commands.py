@@ -1,5 +1,6 @@
 """The command line says what an app will do, serves it, describes it, and refuses plainly."""
 
+import importlib.metadata
 import json
 import re
 import signal
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from bff.ambassador import _limit
 from bff.cli._main import commands
 from examples._processes import free_port
 
@@ -158,8 +160,10 @@ class TestOpenAPI:
         assert 1 == len(target.read_text().splitlines())
 
 
-def test_the_version_is_said() -> None:
-    assert bff("--version").stdout.startswith("bff ")
+def test_the_version_is_said_and_whether_its_hot_modules_are_compiled() -> None:
+    version = importlib.metadata.version("bff-framework")
+    kind = "interpreted" if str(_limit.__file__).endswith(".py") else "compiled"
+    assert bff("--version").stdout == f"bff {version} ({kind})\n"
 
 
 @contextmanager
