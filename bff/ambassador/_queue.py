@@ -41,6 +41,8 @@ class Queue:
             self._arm()
 
     def _arm(self) -> None:
+        if self._timer is not None:  # who was rung has waited anew
+            return
         # Kept here, for the timer cannot be asked: where it is due at once, uvloop's is a plain handle.
         self._next = next(iter(self.waiting)).when
         # In no variables at all: those of whoever came first would be kept as long as the timer is.
@@ -56,5 +58,5 @@ class Queue:
                 break
             del waiting[due]
             due.ring()
-        if waiting and self._timer is None:
+        if waiting:
             self._arm()
