@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 ARGS ?=
 WORKERS ?= auto
 COMPILED := build/compiled
-TESTS := tests/ambassador tests/declare tests/execute tests/integration tests/observe tests/regressions tests/rest tests/testing
+TESTS := tests/ambassador tests/declare tests/execute tests/integration tests/observe tests/regressions tests/rest tests/testing tests/wheels
 BESIDE := tests examples benchmarks docs pyproject.toml hatch_build.py mkdocs.yml README.md Makefile
 
 find_python = for python in $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14 python; do \
@@ -46,7 +46,7 @@ compiled: $(COMPILED)/built  ## Compile the hot modules as wheels have them, int
 
 compiled-test: compiled  ## Run the tests of what they do against the compiled modules
 	@cd $(COMPILED) && PYTHONPATH=$(abspath $(COMPILED)) $(abspath $(BIN))/python -m pytest -n $(WORKERS) \
-		-p tests.compiled -m "not interpreted" $(or $(ARGS),$(TESTS))
+		-p tests.compiled $(or $(ARGS),$(TESTS))
 
 soak: $(VENV)/installed-dev  ## Make 200 000 calls with random faults and cancellations (ARGS="--seed 7"; minutes)
 	@$(BIN)/python -m tests.soak $(ARGS)

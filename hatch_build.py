@@ -25,9 +25,13 @@ class CompiledModules(BuildHookInterface[Any]):
         """Compile, and have what comes of it packed; an editable install is the checkout, and has nothing to pack."""
         if version == "editable":
             return
+        sources: list[str] = self.config["include"]
+        if gone := [source for source in sources if not Path(self.root, source).is_file()]:
+            message = f"pyproject.toml wants modules compiled that are not there: {', '.join(gone)}"
+            raise FileNotFoundError(message)
         self._folder = TemporaryDirectory(prefix="bff-mypyc-")
         with chdir(self.root):
-            files = _compiled(self.config["include"], self.config.get("options", {}), Path(self._folder.name))
+            files = _compiled(sources, self.config["options"], Path(self._folder.name))
         build_data["force_include"].update(files)
         build_data["infer_tag"] = True
         build_data["pure_python"] = False
@@ -38,19 +42,22 @@ class CompiledModules(BuildHookInterface[Any]):
             self._folder.cleanup()
 
 
-def _compiled(sources: list[str], options: dict[str, Any], folder: Path) -> dict[str, str]:
+def _compiled(sources: list[str], options: dict[str, str], folder: Path) -> dict[str, str]:
     """Return where each file is that came of it, and where in the wheel it belongs."""
-    if gone := [source for source in sources if not Path(source).is_file()]:
-        message = f"pyproject.toml wants modules compiled that are not there: {', '.join(gone)}"
-        raise FileNotFoundError(message)
-    sys.path.insert(0, str(Path.cwd()))  # mypy asks for our plugin by its name
     # Here, for a pure wheel is built without them.
     from mypyc.build import mypycify
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
 
+    sys.path.insert(0, str(Path.cwd()))  # mypy asks for our plugin by its name
     arguments = ["--config-file", "pyproject.toml", "--cache-dir", str(folder / "cache"), *sources]
-    extensions = mypycify(arguments, target_dir=str(folder / "c"), group_name=LIBRARY, **options)
+    extensions = mypycify(
+        arguments,
+        target_dir=str(folder / "c"),
+        group_name=LIBRARY,
+        opt_level=options["opt-level"],
+        debug_level=options["debug-level"],
+    )
     command = build_ext(Distribution({"name": "bff", "ext_modules": extensions}))
     command.build_lib = str(folder / "lib")
     command.build_temp = str(folder / "objects")

@@ -19,25 +19,40 @@ def named() -> list[str]:
     return [source.removesuffix(".py").replace("/", ".") for source in sources]
 
 
-def complaints(modules: Sequence[str], root: Path) -> list[str]:
+def strangers(modules: Sequence[str], root: Path) -> list[str]:
     """Return where those modules come from that are not compiled or not below `root`."""
     files = [str(importlib.import_module(module).__file__) for module in modules]
-    return [
-        file for file in files if not file.endswith(tuple(EXTENSION_SUFFIXES)) or not Path(file).is_relative_to(root)
-    ]
+    compiled = tuple(EXTENSION_SUFFIXES)
+    return [file for file in files if not (file.endswith(compiled) and Path(file).is_relative_to(root))]
 
 
 def pytest_configure() -> None:
     """End the run before it says of interpreted modules that compiled ones are right."""
-    if wrong := complaints(named(), ROOT):
-        pytest.exit(f"these are not the compiled modules: {', '.join(wrong)}", returncode=pytest.ExitCode.USAGE_ERROR)
+    if wrong := strangers(named(), ROOT):
+        message = f"these are not the compiled modules of {ROOT}: {', '.join(wrong)}"
+        raise pytest.UsageError(message)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `interpreted`, and insist on a reason."""
+    marked = [item for item in items if (mark := item.get_closest_marker("interpreted")) and _reason(mark, item)]
+    config.hook.pytest_deselected(items=marked)
+    items[:] = [item for item in items if item not in marked]
+
+
+def _reason(mark: pytest.Mark, item: pytest.Item) -> str:
+    reason = mark.args[0] if mark.args else ""
+    if not isinstance(reason, str) or not reason:
+        message = f"{item.nodeid} does not say why compiled modules cannot have it"
+        raise pytest.UsageError(message)
+    return reason
 
 
 def main() -> None:
     """Say how many there are."""
     modules = named()
-    if wrong := complaints(modules, ROOT):
-        sys.exit(f"these are not the compiled modules: {', '.join(wrong)}")
+    if wrong := strangers(modules, ROOT):
+        sys.exit(f"these are not the compiled modules of {ROOT}: {', '.join(wrong)}")
     print(f"{len(modules)} compiled modules are in {ROOT}.")
 
 
