@@ -83,12 +83,14 @@ flame: $(VENV)/installed-bench  ## Draw where the time of a page goes, and tell 
 simulation: $(VENV)/installed-dev  ## Put the defaults through trouble in virtual time, and write the page about it
 	@$(BIN)/python -m benchmarks.simulation $(ARGS)
 
-wheel-test: $(VENV)/installed-dev  ## Build the wheel, install it alone into a fresh environment and use it
+wheel-test: compiled  ## Build the pure wheel, install it alone into a fresh environment and use it; then the compiled one
 	@rm -rf dist
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir dist .
 	@$(BIN)/python -m venv --clear dist/venv
 	@dist/venv/bin/python -m pip --quiet --disable-pip-version-check install dist/*.whl
-	@cd dist && venv/bin/python -I ../tests/wheel.py
+	@cd dist && venv/bin/python -I ../tests/wheel.py interpreted
+	@dist/venv/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --force-reinstall $(COMPILED)/wheel/*.whl
+	@cd dist && venv/bin/python -I ../tests/wheel.py compiled
 
 httpx-suite: $(VENV)/installed-dev  ## Run httpx's own tests with our transport inside its client, and without
 	@$(BIN)/python tests/httpx_suite.py

@@ -1,4 +1,8 @@
-"""Use the built wheel alone, as `make wheel-test` installs it: no checkout, no development tools."""
+"""
+Use a built wheel alone, as `make wheel-test` installs it: no checkout, no development tools.
+
+The argument says which of the two it should be, as `bff --version` calls it: `interpreted` or `compiled`.
+"""
 
 import asyncio
 import importlib.metadata
@@ -79,6 +83,9 @@ def main() -> None:
     tops = {file.parts[0] for file in files if not file.parts[0].endswith(".dist-info")} - {".."}
     assert tops == {"bff"}, f"the wheel brings {tops}"
     assert [name for name in bff.__all__ if not hasattr(bff, name)] == []
+    version = [sys.executable, "-I", "-m", "bff", "--version"]
+    said = subprocess.run(version, check=True, capture_output=True, text=True).stdout
+    assert said == f"bff {importlib.metadata.version('bff-framework')} ({sys.argv[1]})\n", said
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-I", "-m", "bff", "new", f"{folder}/corner-shop"], check=True)
         assert Path(folder, "corner-shop", "corner_shop", "app.py").exists(), "the wheel lacks the templates"
@@ -90,7 +97,7 @@ def main() -> None:
     faked = run_virtual(ask_fakes())
     assert (faked.status_code, faked.json()) == (200, {"id": 7, "name": "Fake kettle"}), faked.text
     assert "pytest" not in sys.modules, "what is for tests asks for pytest"
-    print(f"bff-framework {importlib.metadata.version('bff-framework')}: the wheel works")
+    print(f"{said.strip()}: the wheel works")
 
 
 if __name__ == "__main__":
