@@ -71,7 +71,7 @@ format: $(VENV)/installed-dev  ## Put the code into the house form
 docs: $(VENV)/installed-dev  ## Build the documentation into site/, where every warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/installed-bench  ## Compare pages with the same by hand (ARGS=--smoke: a short run; --help)
+bench: $(VENV)/installed-bench compiled  ## Compare pages with the same by hand (ARGS=--smoke: a short run; --help)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 instructions: $(VENV)/installed-dev  ## Count instructions and hold them against the baseline (ARGS=--update: a new one)

@@ -66,11 +66,13 @@ PAGES: Final = (
     "fastify_undici",
     "fastify_cockatiel",
     "bff_defaults",
+    "bff_interpreted",
     "bff_granian",
     "bff_off",
 )
 # Beyond the two pages: how costs grow shows with the leanest by hand in both languages and the usual way. httpx would
-# take most of the time to say again what it says on the pages; cockatiel and granian add there what they add here.
+# take most of the time to say again what it says on the pages; cockatiel, granian and interpreted modules add there
+# what they add here.
 LEAN: Final = ("fastapi_aiohttp", "starlette_pyreqwest", "fastify_undici", "bff_defaults", "bff_off")
 
 MORE: Final = App("more", at_once=16 * 30)

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from benchmarks._package import COMPILED, Kind
 from benchmarks._tools import ENVOY, GRANIAN, NODE, Tool
 
 __all__ = ["BASELINE", "CONTENDERS", "Contender", "Start"]
@@ -36,7 +37,8 @@ class Contender:
     A way to write the pages.
 
     `shares` says that equal calls that are under way at the same time are made once, `is_hop` that it answers no page
-    but hands one call through, `has_bulkhead` that it refuses more calls at once than a setting allows.
+    but hands one call through, `has_bulkhead` that it refuses more calls at once than a setting allows. `kind` is of
+    those that are written with `bff`.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Contender:
     shares: bool = False
     is_hop: bool = False
     has_bulkhead: bool = False
+    kind: Kind | None = None
 
 
 def _uvicorn(name: str) -> Callable[[Start], Sequence[str]]:
@@ -86,15 +89,23 @@ CONTENDERS: Final = {
         Contender("starlette_pyreqwest", "Starlette + pyreqwest + msgspec by hand", _uvicorn("starlette_pyreqwest")),
         Contender("fastify_undici", "fastify + undici by hand", _node("fastify_undici"), [NODE]),
         Contender("fastify_cockatiel", "fastify + undici + cockatiel", _node("fastify_cockatiel"), [NODE]),
-        Contender("bff_defaults", "bff, everything on", _uvicorn("bff_defaults"), shares=True, has_bulkhead=True),
         Contender(
-            "bff_granian", "bff, everything on, granian", _granian("bff_defaults"), [GRANIAN], shares=True,
-            has_bulkhead=True,
+            "bff_defaults", "bff, everything on", _uvicorn("bff_defaults"), [COMPILED], shares=True,
+            has_bulkhead=True, kind="compiled",
         ),
         Contender(
-            "bff_unshared", "bff, no coalescing", _uvicorn("bff_defaults"), environment=_ALONE, has_bulkhead=True
+            "bff_interpreted", "bff, everything on, interpreted", _uvicorn("bff_defaults"), shares=True,
+            has_bulkhead=True, kind="interpreted",
         ),
-        Contender("bff_off", "bff, everything off", _uvicorn("bff_off")),
+        Contender(
+            "bff_granian", "bff, everything on, granian", _granian("bff_defaults"), [COMPILED, GRANIAN], shares=True,
+            has_bulkhead=True, kind="compiled",
+        ),
+        Contender(
+            "bff_unshared", "bff, no coalescing", _uvicorn("bff_defaults"), [COMPILED], environment=_ALONE,
+            has_bulkhead=True, kind="compiled",
+        ),
+        Contender("bff_off", "bff, everything off", _uvicorn("bff_off"), [COMPILED], kind="compiled"),
         Contender("envoy", "Envoy: one call handed through", _envoy, [ENVOY], is_hop=True),
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ import httpx
 
 from benchmarks._cases import Case
 from benchmarks._contenders import CONTENDERS
+from benchmarks._package import check_kind
 from benchmarks._rounds import jobs
 from benchmarks._server import serving
 from benchmarks._upstream import Upstream
@@ -19,7 +20,13 @@ _BAD: Final = 500
 
 
 def check_equal(cases: Sequence[Case], upstream: Upstream, folder: Path) -> None:
-    """Raise where two contenders answer a request differently, or where none should be answered well and one is."""
+    """
+    Raise where two contenders answer a request differently, or where none should be answered well and one is.
+
+    Those that are written with `bff` must have the one that their row says, compiled or not.
+    """
+    for kind in {kind for case in cases for name in case.contenders if (kind := CONTENDERS[name].kind)}:
+        check_kind(kind)
     answers: dict[str, tuple[str, Any]] = {}
     for (name, app), asked in jobs(cases).items():
         with (

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._cases import Case
+from benchmarks._contenders import CONTENDERS
 from benchmarks._measure import Settings
 from benchmarks._plot import drawn
 from benchmarks._rounds import Results
@@ -38,6 +39,7 @@ def write_report(cases: Sequence[Case], settings: Settings, results: Results, fo
             {
                 "case": case.key,
                 "contender": name,
+                "bff": CONTENDERS[name].kind,
                 "clients": case.clients,
                 "median": asdict(summary(results[case.key, name])),
                 "rounds": [asdict(measured) for measured in results[case.key, name]],

@@ -14,6 +14,7 @@ import httpx
 
 from benchmarks._cases import App
 from benchmarks._contenders import Contender, Start
+from benchmarks._package import place_of
 from benchmarks._tree import cpu_of, forget_peak, peak_of
 from benchmarks._upstream import Upstream
 from examples._processes import free_port
@@ -58,10 +59,11 @@ def serving(contender: Contender, app: App, upstream: Upstream, folder: Path) ->
     port = free_port(0)
     log = folder / f"{contender.name}.log"
     command = contender.command(Start(app.package, port, upstream.port, folder))
-    environment = {**os.environ, **_settings(contender, app, upstream), "PORT": str(port)}
+    place = place_of(contender.kind)
+    settings = {**_settings(contender, app, upstream), "PORT": str(port), "PYTHONPATH": str(place)}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            command, env=environment, stdout=output, stderr=output, start_new_session=True
+            command, cwd=place, env={**os.environ, **settings}, stdout=output, stderr=output, start_new_session=True
         )
         try:
             running = Running(contender, process.pid, f"http://127.0.0.1:{port}", log)

@@ -27,7 +27,9 @@ def show(cases: Sequence[Case], summaries: Summaries, console: Console) -> None:
 
 def _table(group: str, cases: Sequence[Case], summaries: Summaries) -> Table:
     has_rate = any(summaries[case.key, name].at_rate for case in cases for name in case.contenders)
-    table = Table(title=f"{group}: medians, CPU time and calls a request")
+    is_ours = any(CONTENDERS[name].kind == "compiled" for case in cases for name in case.contenders)
+    caption = "bff is compiled, as its wheels are, but where the row says interpreted" if is_ours else None
+    table = Table(title=f"{group}: medians, CPU time and calls a request", caption=caption)
     table.add_column("case")
     table.add_column("contender")
     for column in (*_COLUMNS, *(_AT_RATE if has_rate else ())):

@@ -18,7 +18,7 @@ from benchmarks.flame._parts import shares
 from benchmarks.flame._samples import PY_SPY, Samples, give, line_of, make_room, sampled
 from benchmarks.flame._svg import drawn
 
-_PAGES: Final = {case.name: case for case in CASES if case.group == "pages" and "bff_defaults" in case.contenders}
+_PAGES: Final = {case.name: case for case in CASES if case.group == "pages" and "bff_interpreted" in case.contenders}
 _PICTURES: Final = Path(__file__).parents[2] / "docs" / "explanation"
 _WARM_UP: Final = 3
 _MARGIN: Final = 2  # seconds that the load goes on before and after the samples, py-spy's start among them
@@ -28,12 +28,12 @@ def main() -> None:
     """Draw one page's graph and print its table."""
     parser = argparse.ArgumentParser(prog="make flame ARGS=...", description=__doc__)
     parser.add_argument("--page", choices=_PAGES, default="web")
-    parser.add_argument("--contender", choices=CONTENDERS, default="bff_defaults")
+    parser.add_argument("--contender", choices=CONTENDERS, default="bff_interpreted")
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--rate", type=int, default=250, help="samples a second")
     parser.add_argument("--output", type=Path, help="the picture's file, if not the documentation's")
     options = parser.parse_args()
-    absent = missing((NGINX, WRK, PY_SPY))
+    absent = missing((NGINX, WRK, PY_SPY, *CONTENDERS[options.contender].needs))
     if absent:
         print("\n".join(f"this needs {tool.name}: {tool.advice}" for tool in absent))
         sys.exit(1 if is_ci() else 0)

@@ -14,6 +14,7 @@ from benchmarks._cases import CASES
 from benchmarks._claims import CLAIMS, verdicts
 from benchmarks._contenders import BASELINE, CONTENDERS
 from benchmarks._measure import Measured, Settings, miscount
+from benchmarks._package import _PLACES, COMPILED, check_kind, place_of
 from benchmarks._plot import drawn
 from benchmarks._rate import AtRate
 from benchmarks._rounds import jobs
@@ -38,6 +39,20 @@ def summed(cpu: float, calls: float = 3.0) -> Summary:
 
 def test_cases_name_contenders_that_there_are_and_all_of_them_take_part() -> None:
     assert {*CONTENDERS} == EVERYBODY
+
+
+def test_whoever_is_written_with_bff_runs_what_pip_installs_or_says_otherwise() -> None:
+    kinds = {name: contender.kind for name, contender in CONTENDERS.items() if contender.kind}
+    assert {name for name in CONTENDERS if name.startswith("bff_")} == {*kinds}
+    assert {name for name, kind in kinds.items() if kind == "interpreted"} == {"bff_interpreted"}
+    assert [name for name, kind in kinds.items() if (kind == "compiled") != (COMPILED in CONTENDERS[name].needs)] == []
+
+
+def test_modules_that_are_not_of_the_kind_that_a_row_says_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_kind("interpreted")
+    monkeypatch.setitem(_PLACES, "compiled", place_of("interpreted"))
+    with pytest.raises(RuntimeError, match=r"should have bff compiled, and has .* \(interpreted\)"):
+        check_kind("compiled")
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
