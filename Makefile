@@ -103,8 +103,9 @@ $(COMPILED)/built: pyproject.toml hatch_build.py $(shell find bff -type f ! -nam
 	@$(find_compiler)
 	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
 	@echo "Building a wheel with compiled modules (a minute or two) ..."
-	@begun=$$(date +%s); HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip --quiet --disable-pip-version-check wheel --no-deps \
-		--wheel-dir $(COMPILED)/wheel . && echo "It took $$(($$(date +%s) - begun)) seconds."
+	@begun=$$(date +%s); HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m build --wheel --outdir $(COMPILED)/wheel \
+		>build/compiled.log 2>&1 || { cat build/compiled.log >&2; exit 1; }; \
+		echo "It took $$(($$(date +%s) - begun)) seconds."
 	@$(BIN)/python -m zipfile -e $(COMPILED)/wheel/*.whl $(COMPILED)
 	@touch $@
 
