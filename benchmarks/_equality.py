@@ -8,7 +8,7 @@ import httpx
 
 from benchmarks._cases import Case
 from benchmarks._contenders import CONTENDERS
-from benchmarks._package import check_kind
+from benchmarks._package import Kind, check_kind
 from benchmarks._rounds import jobs
 from benchmarks._server import serving
 from benchmarks._upstream import Upstream
@@ -25,8 +25,10 @@ def check_equal(cases: Sequence[Case], upstream: Upstream, folder: Path) -> None
 
     Those that are written with `bff` must have the one that their row says, compiled or not.
     """
-    for kind in {kind for case in cases for name in case.contenders if (kind := CONTENDERS[name].kind)}:
-        check_kind(kind)
+    kinds: set[Kind | None] = {CONTENDERS[name].kind for case in cases for name in case.contenders}
+    for kind in kinds:
+        if kind is not None:
+            check_kind(kind)
     answers: dict[str, tuple[str, Any]] = {}
     for (name, app), asked in jobs(cases).items():
         with (
