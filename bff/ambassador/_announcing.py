@@ -23,37 +23,43 @@ def announcing(header: str | None) -> Layer:
 
     With `header=None` nothing is sent along. Milliseconds and not a time of day: clocks differ.
     """
+    if header is None:
+        return lambda send: _Announcing("", send).count
+    name = header.lower()
+    return lambda send: _Announcing(name, send).announce
 
-    def layer(send: Send) -> Send:
-        # No coroutine of its own: whoever awaits the result awaits the wire.
-        def counted(request: Request, context: Context) -> Awaitable[Response]:
-            context.attempts += 1
-            if context.address is not None:
-                request = _addressed(request, context.address, request.headers)
-            return send(request, context)
 
-        def announced(request: Request, context: Context) -> Awaitable[Response]:
-            context.attempts = attempt = context.attempts + 1
-            watch, left = context.watch, None
-            if watch is not None and watch.seconds is not None:
-                left = watch.seconds  # its time begins here
-            elif context.limit is not None:
-                # To the millisecond: it is remembered what is told of that, and of no other time.
-                left = round(context.limit.end - context.loop.time(), 3)
-            told, headers = _told(name, attempt, left), request.headers
-            headers = Fields(headers.fixed, headers.own, told) if type(headers) is Fields else [*headers, *told.pairs]
-            if context.address is not None or request.original is not None:
-                return send(_addressed(request, context.address, headers), context)
-            return send(
-                Request(request.method, request.origin, request.target, headers, request.content, request.host), context
-            )
+class _Announcing:
+    """Sends what has been counted, and says so; no coroutine of its own: whoever awaits the result awaits the wire."""
 
-        if header is None:
-            return counted
-        name = header.lower()
-        return announced
+    __slots__ = ("_name", "_send")
 
-    return layer
+    def __init__(self, name: str, send: Send) -> None:
+        self._name = name
+        self._send = send
+
+    def count(self, request: Request, context: Context) -> Awaitable[Response]:
+        """Send a try, and tell nobody."""
+        context.attempts += 1
+        if context.address is not None:
+            request = _addressed(request, context.address, request.headers)
+        return self._send(request, context)
+
+    def announce(self, request: Request, context: Context) -> Awaitable[Response]:
+        """Send a try with what is to be said of it."""
+        context.attempts = attempt = context.attempts + 1
+        watch, limit, left = context.watch, context.limit, None
+        if watch is not None and watch.seconds is not None:
+            left = watch.seconds  # its time begins here
+        elif limit is not None:
+            # To the millisecond: it is remembered what is told of that, and of no other time.
+            left = round(limit.end - context.loop.time(), 3)
+        told, headers = _told(self._name, attempt, left), request.headers
+        headers = Fields(headers.fixed, headers.own, told) if type(headers) is Fields else [*headers, *told.pairs]
+        if context.address is not None or request.original is not None:
+            return self._send(_addressed(request, context.address, headers), context)
+        sent = Request(request.method, request.origin, request.target, headers, request.content, request.host)
+        return self._send(sent, context)
 
 
 @lru_cache(1024)

@@ -18,33 +18,44 @@ def timing(per_try: float | None, *, is_lasting: bool = True) -> Layer:
     `is_lasting` is false for a layer that is there for one call.
     """
     alarms = None if per_try is None else Alarms(per_try, is_lasting=is_lasting)
+    return lambda send: _Timed(alarms, send).send
 
-    def layer(send: Send) -> Send:
-        async def timed(request: Request, context: Context) -> Response:
-            limit = context.limit
-            watch: Watch | None = None
-            if alarms is not None:
-                if limit is None or context.task is None:
-                    # Beside another try, in a task that the call's own limit knows nothing of.
-                    watch = alarms.set(context.loop, inf if limit is None else limit.end)
-                elif limit.watch(context.loop.time(), alarms.duration):
-                    watch = limit
-            context.watch = watch
-            try:
-                return await send(request, context)
-            except asyncio.CancelledError as error:
-                is_ours, watch = watch is not None and watch.release(), None
-                cut = _cut(context, alarms) if is_ours else _end_of_call(context)
-                if cut is None:
-                    raise
-                raise cut from error
-            finally:
-                if watch is not None:
-                    watch.release()
 
-        return timed
+class _Timed:
+    """Sends within a try's time."""
 
-    return layer
+    __slots__ = ("_alarms", "_send")
+
+    def __init__(self, alarms: Alarms | None, send: Send) -> None:
+        self._alarms = alarms
+        self._send = send
+
+    async def send(self, request: Request, context: Context) -> Response:
+        """Send one try."""
+        alarms, limit = self._alarms, context.limit
+        watch: Watch | None = None
+        if alarms is not None:
+            if limit is None or context.task is None:
+                # Beside another try, in a task that the call's own limit knows nothing of.
+                watch = alarms.set(context.loop, inf if limit is None else limit.end)
+            elif limit.watch(context.loop.time(), alarms.duration):
+                watch = limit
+        context.watch = watch
+        try:
+            response = await self._send(request, context)
+        except asyncio.CancelledError as error:
+            is_ours = watch is not None and watch.release()
+            cut = _cut(context, alarms) if is_ours else _end_of_call(context)
+            if cut is None:
+                raise
+            raise cut from error
+        except BaseException:
+            if watch is not None:
+                watch.release()
+            raise
+        if watch is not None:
+            watch.release()
+        return response
 
 
 def _cut(context: Context, alarms: Alarms | None) -> BFFError:

@@ -16,6 +16,7 @@ _LONGEST_HEAD: Final = 1 << 16  # bytes: of a head with all that announces it, a
 _FINAL: Final = 200  # what is below only announces the answer
 _END: Final = b"\r\n\r\n"
 _UNLIMITED: Final = sys.maxsize
+_NO_PARSER: Final = HttpResponseParser(None)
 
 
 class Refused(Exception):
@@ -162,10 +163,10 @@ class Channel(asyncio.Protocol):
                 self._check_growth(0 if self._size > size else len(data))
         except Refused as error:
             self._end(error)
-        except HttpParserError as error:
+        except HttpParserError as fault:
             # What a callback raises is the context of this one.
-            refused = error.__context__
-            self._end(refused if isinstance(refused, Refused) else Refused(f"what came is no HTTP: {error}"))
+            refused = fault.__context__
+            self._end(refused if isinstance(refused, Refused) else Refused(f"what came is no HTTP: {fault}"))
         else:
             if self._is_whole:
                 self._end(None)
@@ -183,7 +184,7 @@ class Channel(asyncio.Protocol):
             what = "the server closed it" if self.headers is None else "the answer is not whole"
             self._end(exc if isinstance(exc, OSError) else ConnectionResetError(what))
         self._forget(self)
-        del self._parser  # they know each other
+        self._parser = _NO_PARSER  # they know each other
 
     def pause_writing(self) -> None:
         self._is_paused = True

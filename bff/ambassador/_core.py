@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Layer", "Request", "Response", "Send", "Watch", "Wire"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Request:
     """
     One request to one address.
@@ -33,10 +32,29 @@ class Request:
     method: str
     origin: str
     target: str
-    headers: Sequence[tuple[str, str]] = ()
-    content: bytes | AsyncIterable[bytes] = b""
-    host: str = ""
-    original: object = field(default=None, kw_only=True, repr=False, compare=False)
+    headers: Sequence[tuple[str, str]]
+    content: bytes | AsyncIterable[bytes]
+    host: str
+    original: Any = field(compare=False)
+
+    def __init__(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Sequence[tuple[str, str]] = (),
+        content: bytes | AsyncIterable[bytes] = b"",
+        host: str = "",
+        *,
+        original: Any = None,
+    ) -> None:
+        self.method = method
+        self.origin = origin
+        self.target = target
+        self.headers = headers
+        self.content = content
+        self.host = host
+        self.original = original
 
     @property
     def is_replayable(self) -> bool:
@@ -49,7 +67,7 @@ class Request:
         return f"<Request {self.method} {self.origin}{masked(self.target)}, {len(self.headers)} headers, {size}>"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Response:
     """
     An answer: `headers` is case-insensitive, `content` is decoded (no content coding left).
@@ -61,8 +79,22 @@ class Response:
     status: int
     headers: Mapping[str, str]
     content: bytes
-    stream: "Stream | None" = None
-    extensions: Mapping[str, Any] | None = None
+    stream: "Stream | None"
+    extensions: Mapping[str, Any] | None
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        content: bytes,
+        stream: "Stream | None" = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+        self.stream = stream
+        self.extensions = extensions
 
     def json(self) -> Any:
         """Return the body as JSON; raises `ValueError` where it is none."""
@@ -97,7 +129,7 @@ class Watch(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Context:
     """
     What the layers need to know about the call around a request, and what they say of it.
@@ -114,22 +146,50 @@ class Context:
     """
 
     upstream: str
-    operation: str = ""
-    deadline: float | None = None
-    request_id: str = ""
-    is_retry: bool = False
-    is_streamed: bool = False
-    after_write: bool = False
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False, compare=False)
-    is_hedge: bool = field(default=False, init=False)
-    task: "asyncio.Task[Any] | None" = field(default=None, init=False, repr=False, compare=False)
-    call: int = field(default=0, init=False)
-    attempts: int = field(default=0, init=False)
-    limit: "Limit | None" = field(default=None, init=False, repr=False, compare=False)
-    watch: "Watch | None" = field(default=None, init=False, repr=False, compare=False)
-    address: "Member | None" = field(default=None, init=False, repr=False, compare=False)
-    tried: "Member | list[Member] | None" = field(default=None, init=False, repr=False, compare=False)
-    can_move: bool = field(default=False, init=False, repr=False, compare=False)
+    operation: str
+    deadline: float | None
+    request_id: str
+    is_retry: bool
+    is_streamed: bool
+    loop: asyncio.AbstractEventLoop = field(repr=False, compare=False)
+    after_write: bool = field(init=False)
+    is_hedge: bool = field(init=False)
+    task: "asyncio.Task[Any] | None" = field(init=False, repr=False, compare=False)
+    call: int = field(init=False)
+    attempts: int = field(init=False)
+    limit: "Limit | None" = field(init=False, repr=False, compare=False)
+    watch: "Watch | None" = field(init=False, repr=False, compare=False)
+    address: "Member | None" = field(init=False, repr=False, compare=False)
+    tried: "Member | list[Member] | None" = field(init=False, repr=False, compare=False)
+    can_move: bool = field(init=False, repr=False, compare=False)
+
+    def __init__(
+        self,
+        upstream: str,
+        operation: str = "",
+        deadline: float | None = None,
+        request_id: str = "",
+        is_retry: bool = False,
+        is_streamed: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.upstream = upstream
+        self.operation = operation
+        self.deadline = deadline
+        self.request_id = request_id
+        self.is_retry = is_retry
+        self.is_streamed = is_streamed
+        self.loop = asyncio.get_running_loop() if loop is None else loop
+        self.after_write = False
+        self.is_hedge = False
+        self.task = None
+        self.call = 0
+        self.attempts = 0
+        self.limit = None
+        self.watch = None
+        self.address = None
+        self.tried = None
+        self.can_move = False
 
     def count_in(self, error: BaseException | None) -> None:
         """Write into an error how many tries there were; whoever makes a context does so, before it goes on."""
@@ -140,8 +200,18 @@ class Context:
         """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""
         if not isinstance(self.tried, list):
             self.tried = [] if self.tried is None else [self.tried]
-        twin = copy(self)
-        twin.task = twin.watch = None
+        twin = Context(
+            self.upstream,
+            self.operation,
+            self.deadline,
+            self.request_id,
+            self.is_retry,
+            self.is_streamed,
+            self.loop,
+        )
+        twin.after_write, twin.is_hedge, twin.can_move = self.after_write, self.is_hedge, self.can_move
+        twin.call, twin.attempts, twin.limit = self.call, self.attempts, self.limit
+        twin.address, twin.tried = self.address, self.tried
         return twin
 
 

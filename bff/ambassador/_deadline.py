@@ -77,10 +77,10 @@ class _Limited:
                 self._failed(error, context, start)
                 raise
             raise self._failed(out_of_time(context, limit), context, start) from error
-        except BaseException as error:
+        except BaseException as failure:
             if limit is not None:
                 limit.stop()
-            self._failed(error, context, start)
+            self._failed(failure, context, start)
             raise
         if limit is not None:
             limit.stop()

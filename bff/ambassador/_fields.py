@@ -91,7 +91,9 @@ class Fields(Sequence[Pair]):
         return self._pairs()[index]
 
     def __eq__(self, other: object) -> bool:
-        return self._pairs() == [*other] if isinstance(other, Fields | list | tuple) else NotImplemented
+        if not isinstance(other, Fields | list | tuple):
+            return NotImplemented
+        return self._pairs() == [*other]
 
     __hash__ = None  # type: ignore[assignment]  # as a list
 

@@ -53,23 +53,29 @@ class Reporter:
 
 def reporting_refusals(emitter: Emitter) -> Layer:
     """Emit `AttemptRejected` for every try that a layer below refuses to send."""
+    return lambda send: _Refusals(emitter, send).send
 
-    def layer(send: Send) -> Send:
-        async def told(request: Request, context: Context) -> Response:
-            try:
-                return await send(request, context)
-            except DeadlineExceeded:
-                raise  # it was sent, and took too long
-            except RejectedError as error:
-                event = AttemptRejected(
-                    context.upstream, context.operation, error.cause, error.retry_after, context.call
-                )
-                emitter.emit(event)
-                raise
 
-        return told
+class _Refusals:
+    """Sends, and tells of what is refused."""
 
-    return layer
+    __slots__ = ("_emitter", "_send")
+
+    def __init__(self, emitter: Emitter, send: Send) -> None:
+        self._emitter = emitter
+        self._send = send
+
+    async def send(self, request: Request, context: Context) -> Response:
+        """Send one try."""
+        try:
+            return await self._send(request, context)
+        except DeadlineExceeded:
+            raise  # it was sent, and took too long
+        except RejectedError as error:
+            self._emitter.emit(
+                AttemptRejected(context.upstream, context.operation, error.cause, error.retry_after, context.call)
+            )
+            raise
 
 
 def _ended(

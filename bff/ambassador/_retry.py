@@ -8,7 +8,7 @@ from typing import Final, cast
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
 
 from bff.ambassador._budget import Budget
-from bff.ambassador._core import Context, Layer, Request, Response, Send
+from bff.ambassador._core import Context, Request, Response, Send
 from bff.ambassador._repeatable import is_repeatable
 from bff.ambassador._retry_after import retry_after
 from bff.ambassador._verdict import SERVER_ERRORS
@@ -24,10 +24,10 @@ from bff.errors import (
 from bff.events import AttemptFailed, BudgetExhausted, Emitter
 from bff.policy import Retry
 
-__all__ = ["retrying"]
+__all__ = ["FINAL", "Retrier"]
 
 # Another try would be refused for the same reason.
-_FINAL: Final = (CircuitOpen, DeadlineExceeded, RateLimited)
+FINAL: Final = (CircuitOpen, DeadlineExceeded, RateLimited)
 
 
 class Retrier:
@@ -61,6 +61,27 @@ class Retrier:
         state = RetryCallState(self._retrying, cast("Callable[..., object]", send), (request, context), {})
         state.start_time = context.loop.time()
         return state
+
+    async def again(self, send: Send, request: Request, context: Context, outcome: Response | Exception) -> Response:
+        """Try again as long as that is wanted, and end as the last try did."""
+        state = self.begin(send, request, context)
+        try:
+            while (pause := await self.pause(state, outcome)) is not None:
+                if not await self.rest(state, pause, outcome):
+                    break
+                state.idle_for += pause
+                state.prepare_for_next_attempt()
+                try:
+                    outcome = await send(request, context)
+                except Exception as error:  # noqa: BLE001 - raised again, unless there is another try
+                    outcome = error
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+        finally:
+            # An exception that is kept refers to this frame, which refers to it: the collector's work.
+            state.outcome = None
+            del outcome
 
     async def pause(self, state: RetryCallState, outcome: Response | Exception) -> float | None:
         """Return the seconds to wait before the next try, or `None` where there is to be none."""
@@ -144,7 +165,7 @@ class Retrier:
         """Return why there is to be no other try, as `AttemptFailed.refused` has it, or nothing."""
         if _tries(state, cast("Context", state.args[1])) >= self.policy.attempts:
             return "attempts"
-        if isinstance(outcome, _FINAL):
+        if isinstance(outcome, FINAL):
             return "futile"
         is_unsent = isinstance(outcome, UpstreamError) and not outcome.sent
         if not (is_unsent or is_repeatable(request)):
@@ -186,55 +207,3 @@ class Retrier:
 def _tries(state: RetryCallState, context: Context) -> int:
     """Return how many tries there have been: tenacity counts neither hedges nor, we, what was refused."""
     return max(state.attempt_number, context.attempts)
-
-
-def retrying(retrier: Retrier) -> Layer:
-    """
-    Repeat what failed up to `attempts` times; the first try runs inline and costs nothing.
-
-    Whatever cannot be repeated ends as it ended: the last answer is returned, the last error raised.
-    """
-    budget, statuses, is_judged = retrier.budget, retrier.statuses, retrier.policy.when is not None
-
-    def layer(send: Send) -> Send:
-        async def retried(request: Request, context: Context) -> Response:
-            if budget is not None and budget.tokens < budget.burst:
-                budget.deposit()
-            try:
-                response = await send(request, context)
-            except _FINAL:
-                raise  # at no cost: while a breaker is open, this is what every call comes to
-            except Exception as error:  # noqa: BLE001 - raised again, unless there is another try
-                return await _again(retrier, send, request, context, error)
-            # Nearly every answer needs no further thought.
-            if is_judged or response.status in statuses:
-                return await _again(retrier, send, request, context, response)
-            return response
-
-        return retried
-
-    return layer
-
-
-async def _again(
-    retrier: Retrier, send: Send, request: Request, context: Context, outcome: Response | Exception
-) -> Response:
-    """Try again as long as the retrier wants it, and end as the last try did."""
-    state = retrier.begin(send, request, context)
-    try:
-        while (pause := await retrier.pause(state, outcome)) is not None:
-            if not await retrier.rest(state, pause, outcome):
-                break
-            state.idle_for += pause
-            state.prepare_for_next_attempt()
-            try:
-                outcome = await send(request, context)
-            except Exception as error:  # noqa: BLE001 - as above
-                outcome = error
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-    finally:
-        # An exception that is kept refers to this frame, which refers to it: the collector's work.
-        state.outcome = None
-        del outcome

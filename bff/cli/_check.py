@@ -90,7 +90,7 @@ def _drifts(app: BFF, use: Use, wanted: list[Source]) -> Iterator[Finding]:
 
 def _caller(upstream: Upstream, operation: Operation[..., Any]) -> Caller:
     binding = upstream.binding(operation)
-    headers = {name.lower() for name, _ in binding.headers} | binding.accepts
+    headers = {name.lower() for name, _ in binding.connection.headers} | binding.accepts
     return Caller(binding.prefix, frozenset(headers), is_signed=type(upstream).auth is not None)
 
 

@@ -37,7 +37,7 @@ class Connection:
         self.emitter = emitter
         self._policies = Policies(**{key: settings[key] for key in PolicyOptions.__annotations__})
         own = {header.lower(): value for header, value in settings["headers"].items()}
-        self._headers = tuple({**_DEFAULT_HEADERS, **self.address.headers, **own}.items())
+        self.headers = tuple({**_DEFAULT_HEADERS, **self.address.headers, **own}.items())
         timeout = self._policies.timeout
         self._wire = wire or new_wire(
             settings["transport"],
@@ -57,17 +57,7 @@ class Connection:
 
     def binding(self, operation: Operation[..., Any]) -> Binding:
         """Return an operation ready to be sent."""
-        return Binding(
-            operation=operation,
-            upstream=self.name,
-            connection=self,
-            send=self.send_of(operation),
-            origin=self.address.origin,
-            prefix=self.address.prefix,
-            headers=self._headers,
-            accepts=self.accepts,
-            emitter=self.emitter,
-        )
+        return Binding(self, operation)
 
     def send_of(self, operation: Operation[..., Any]) -> Send:
         """Return what sends an operation's requests through its layers."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,9 +13,8 @@ from bff.ambassador._fields import Fields, Part
 from bff.ambassador._freshness import freshness_of
 from bff.declare._operation import Operation
 from bff.declare._scope import CallRecord, RequestScope
-from bff.declare._template import Template
 from bff.errors import ContractViolation, DeadlineExceeded, RejectedError, UpstreamError, UpstreamStatus
-from bff.events import CallFailed, Emitter
+from bff.events import CallFailed
 
 if TYPE_CHECKING:
     from bff.declare._connection import Connection
@@ -39,7 +37,6 @@ STAND_IN: Final[ContextVar[StandIn | None]] = ContextVar("bff_stand_in", default
 """What takes the place of connections for whatever runs in the current context: tests set it, nobody else does."""
 
 
-@dataclass(frozen=True, slots=True)
 class Binding:
     """
     An operation on a connected upstream.
@@ -47,30 +44,58 @@ class Binding:
     `headers` go with every call; of the client's, those in `accepts` do too. `prefix` is the path of the base URL.
     """
 
-    operation: Operation[..., Any]
-    upstream: str
-    connection: "Connection" = field(repr=False)
-    send: Send
-    origin: str
-    prefix: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    accepts: frozenset[str]
-    emitter: Emitter
-    # What is asked of the operation at every call.
-    name: str = field(init=False, repr=False)
-    method: str = field(init=False, repr=False)
-    is_read: bool = field(init=False, repr=False)
-    template: Template = field(init=False, repr=False)
-    write: Callable[[Sequence[Any], RequestScope | None], Request] = field(init=False, repr=False, compare=False)
+    __slots__ = (
+        "_fixed",
+        "_full_name",
+        "_template",
+        "accepts",
+        "connection",
+        "emitter",
+        "is_read",
+        "method",
+        "name",
+        "operation",
+        "origin",
+        "prefix",
+        "send",
+        "upstream",
+    )
 
-    def __post_init__(self) -> None:
-        for name in ("name", "method", "is_read", "template"):
-            object.__setattr__(self, name, getattr(self.operation, name))
-        object.__setattr__(self, "write", _writing(self))
+    def __init__(self, connection: "Connection", operation: Operation[..., Any]) -> None:
+        self.connection = connection
+        self.operation = operation
+        self.upstream = connection.name
+        self.send = connection.send_of(operation)
+        self.origin = connection.address.origin
+        self.accepts = connection.accepts
+        self.emitter = connection.emitter
+        # What is asked of the operation at every call.
+        self.name = operation.name
+        self.method = operation.method
+        self.is_read = operation.is_read
+        self._template = operation.template
+        self.prefix = connection.address.prefix
+        self._full_name = f"{connection.name}.{operation.name}"
+        typed = () if operation.template.content is None else (("content-type", "application/json"),)
+        self._fixed = Part((*connection.headers, *typed))
 
     def carries_credential(self, scope: RequestScope) -> bool:
         """Say whether the client's own credential went along."""
         return any(name in scope.forwarded and name in self.accepts for name in CREDENTIALS)
+
+    def write(self, values: Sequence[Any], scope: RequestScope | None) -> Request:
+        """Return the request of a call."""
+        template = self._template
+        target = self.prefix + template.target(values)
+        own = [] if template.headers is None else template.headers(values)
+        content = b"" if template.content is None else template.content(values)
+        if scope is not None:
+            own.append(("x-request-id", scope.request_id))
+            if scope.forwarded:
+                own += [(name, value) for name, value in scope.forwarded.items() if name in self.accepts]
+            if not self.is_read and not any(name == IDEMPOTENCY_KEY for name, _ in (*self._fixed.pairs, *own)):
+                own.append((IDEMPOTENCY_KEY, scope.writes.key(self._full_name)))
+        return Request(self.method, self.origin, target, Fields(self._fixed, own), content)
 
 
 async def exchange(
@@ -90,10 +115,8 @@ async def exchange(
     if scope is None:
         context = Context(binding.upstream, binding.name, deadline)
     else:
-        after_write = scope.has_written
-        context = Context(
-            binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, False, after_write, scope.loop
-        )
+        context = Context(binding.upstream, binding.name, deadline, scope.request_id, scope.is_retry, False, scope.loop)
+        context.after_write = scope.has_written
     started, response = perf_counter(), None
     try:
         request = binding.write(values, scope)
@@ -150,29 +173,6 @@ async def _written(binding: Binding, send: Send, request: Request, context: Cont
     if _SUCCESS[0] <= response.status <= _SUCCESS[1]:
         scope.writes.committed.append(binding.operation)
     return response
-
-
-def _writing(binding: Binding) -> Callable[[Sequence[Any], RequestScope | None], Request]:
-    """Return what writes the request of a call."""
-    template, prefix, accepts, is_read = binding.template, binding.prefix, binding.accepts, binding.is_read
-    method, origin, full_name = binding.method, binding.origin, f"{binding.upstream}.{binding.name}"
-    write_target, write_headers, write_content = template.target, template.headers, template.content
-    typed = () if write_content is None else (("content-type", "application/json"),)
-    fixed = Part((*binding.headers, *typed))
-
-    def write(values: Sequence[Any], scope: RequestScope | None) -> Request:
-        target = prefix + write_target(values)
-        own = [] if write_headers is None else write_headers(values)
-        content = b"" if write_content is None else write_content(values)
-        if scope is not None:
-            own.append(("x-request-id", scope.request_id))
-            if scope.forwarded:
-                own += [(name, value) for name, value in scope.forwarded.items() if name in accepts]
-            if not is_read and not any(name == IDEMPOTENCY_KEY for name, _ in (*fixed.pairs, *own)):
-                own.append((IDEMPOTENCY_KEY, scope.writes.key(full_name)))
-        return Request(method, origin, target, Fields(fixed, own), content)
-
-    return write
 
 
 def _unsuccessful(binding: Binding, response: Response, context: Context) -> UpstreamStatus:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from bff.ambassador._freshness import Freshness
 from bff.declare._operation import Operation
-from bff.errors import ContractViolation
+from bff.errors import ContractViolation, RejectedError, UpstreamError
 
 
 class CallRecord(Struct):  # which is made in half of the time that a dataclass takes: there is one for every call
@@ -28,11 +28,10 @@ class CallRecord(Struct):  # which is made in half of the time that a dataclass 
     status: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FailedCall:
+class FailedCall(NamedTuple):
     """A call that an `async def` endpoint made in vain; `is_credentialed`: it carried the client's own credential."""
 
-    error: Exception
+    error: UpstreamError | RejectedError
     operation: Operation[..., Any]
     values: Sequence[Any]
     is_credentialed: bool

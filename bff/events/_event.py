@@ -1,11 +1,8 @@
 """What all events are."""
 
-from dataclasses import dataclass
-
 __all__ = ["Event"]
 
 
-@dataclass(frozen=True, slots=True)
 class Event:
     """
     Anything that happened; durations are float seconds.
@@ -14,3 +11,5 @@ class Event:
     differ in nothing else are equal. No event holds a header, a body or the value of a query parameter: credentials
     and what belongs to a user are in these.
     """
+
+    __slots__ = ()

@@ -1,14 +1,13 @@
 """What happens to a client's request."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bff.events._event import Event
 
 __all__ = ["RequestFinished"]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFinished(Event):
+class RequestFinished(Event, Struct, frozen=True):  # made in a quarter of the time that a dataclass takes
     """
     A client's request was answered, or the client left first (`status` 499, as nginx has it).
 

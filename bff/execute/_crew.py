@@ -79,9 +79,10 @@ class Crew:
 
     def check(self) -> None:
         """Raise the error that ended the request, if one did."""
+        if self._error is not None:
+            raise self._taken()  # under no name: its traceback holds this frame
+
+    def _taken(self) -> Exception:
         error, self._error = self._error, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # whose traceback holds this frame
+        assert error is not None
+        return error

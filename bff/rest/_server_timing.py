@@ -24,12 +24,18 @@ def server_timing(calls: Iterable[CallRecord], *, total: float) -> str:
     >>> server_timing([call], total=0.02)
     'total;dur=20.0, catalog.product;start=1.0;dur=12.3;desc="2 attempts"'
     """
-    metrics = [f"total;dur={total * 1000:.1f}"]
+    metrics = f"total;dur={_milliseconds(total)}"
     for call in calls:
         again = f';desc="{call.attempts} attempts"' if call.attempts > 1 else ""
         name = _name(call.upstream, call.operation)
-        metrics.append(f"{name};start={call.start * 1000:.1f};dur={call.duration * 1000:.1f}{again}")
-    return ", ".join(metrics)
+        metrics += f", {name};start={_milliseconds(call.start)};dur={_milliseconds(call.duration)}{again}"
+    return metrics
+
+
+def _milliseconds(seconds: float) -> str:
+    # With whole numbers, which are written in a fraction of the time.
+    tenths = int(seconds * 10_000 + 0.5)
+    return f"{tenths // 10}.{tenths % 10}"
 
 
 @lru_cache(maxsize=1024)

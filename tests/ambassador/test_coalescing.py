@@ -445,7 +445,9 @@ def test_whoever_has_written_elsewhere_joins_nobody() -> None:
     async def main() -> None:
         wire = ScriptedWire(delay=1.0)
         onion = onion_of(wire)
-        await asyncio.gather(call(onion), call(onion, as_=Context("test", after_write=True)), call(onion))
+        after_write = Context("test")
+        after_write.after_write = True
+        await asyncio.gather(call(onion), call(onion, as_=after_write), call(onion))
         assert 2 == len(wire.sent)
 
     run(main())

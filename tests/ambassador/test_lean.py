@@ -281,6 +281,7 @@ def test_what_has_idled_is_closed_by_one_timer(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(main())
 
 
+@pytest.mark.interpreted("it puts another time in the place of a constant")
 def test_a_connection_that_idled_too_long_is_not_used_though_no_timer_has_come_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -125,7 +125,10 @@ class Upstreams:
 
     def bindings(self, plan: Plan) -> Bindings:
         source = BFF(Pages, observers=()).upstreams[Source]
-        return {operation: replace(source.binding(operation), send=self.send) for operation in plan.operations}
+        bindings = {operation: source.binding(operation) for operation in plan.operations}
+        for binding in bindings.values():
+            binding.send = self.send
+        return bindings
 
 
 async def answer(plan: Plan, upstreams: Upstreams, *, max_calls: int = 100) -> Outcome:
