@@ -1,14 +1,14 @@
 """The door to FastAPI: routes that its OpenAPI documents, with our own handler behind them."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Annotated, Any, Never
 
 from fastapi import Depends, Request, Response, params
 from fastapi._compat import ModelField
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.utils import generate_unique_id
 from starlette.exceptions import HTTPException
@@ -25,7 +25,7 @@ from bff.rest._body import Limited, declares_more, has_body
 from bff.rest._choice import Choice
 from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
-from bff.rest._parameters import is_plain, reader
+from bff.rest._parameters import Analyses, Analysis, signature_of
 from bff.rest._reply import BODILESS, Reply, with_vary
 
 SCOPE = "bff.scope"
@@ -45,12 +45,21 @@ class PageRoute(APIRoute):
     Serves a page; `declared` is the endpoint that it stands for.
 
     FastAPI reads the parameters, as it does for any route of its own. Where they are in path and query alone its
-    machinery for dependencies and bodies has nothing to do, and is left out.
+    machinery for dependencies and bodies has nothing to do, and is left out. `analysis` is what it made of the same
+    parameters before.
     """
 
     def __init__(
-        self, endpoint: Callable[..., Any], *, page: Page, declared: Endpoint, answer: Answer, **options: Any
+        self,
+        endpoint: Callable[..., Any],
+        *,
+        page: Page,
+        declared: Endpoint,
+        answer: Answer,
+        analysis: Analysis | None,
+        **options: Any,
     ) -> None:
+        self._given = analysis
         super().__init__(page.path, endpoint, response_model=None, **options)
         self.response_model = answer.documented
         self._answer = answer
@@ -60,7 +69,16 @@ class PageRoute(APIRoute):
             _ = self.response_field
         self.page = page
         self.declared = declared
-        self._read = reader(self.dependant) if is_plain(self.dependant) else None
+        self.analysis = analysis or Analysis.of(self.dependant)
+        self._read = self.analysis.read
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request; FastAPI asks for it when it has looked at everything else."""
+        if self._given is not None:
+            self.dependant = replace(self._given.dependant, call=self.endpoint, path=self.path_format)
+            self._given = None
+        return super().get_route_handler()
 
     @cached_property
     def response_field(self) -> ModelField | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride]
@@ -176,13 +194,15 @@ def page_route(
     hidden: Sequence[str],
     responses: Mapping[int | str, Any],
     app: object,
+    analyses: Analyses,
     choice: Choice | None = None,
 ) -> PageRoute:
     """
     Return the route for a page.
 
     `hidden` are the parameters that come from us and not from the client; `responses` are documented besides the
-    success; `app` is whose `dependency_overrides` count; `choice` says which requests are the endpoint's profile's.
+    success; `app` is whose `dependency_overrides` count; `analyses` are those of the pages before it; `choice` says
+    which requests are the endpoint's profile's.
     """
 
     async def answer(**values: Any) -> Response:
@@ -202,17 +222,24 @@ def page_route(
     request_name, response_name = _named(shown, Request), _named(shown, Response)
     reads_itself = request_name in own and endpoint.route.method != "GET"
     added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
-    answer.__signature__ = _signature(shown, added)  # type: ignore[attr-defined]
+    signature = signature_of(shown, added)
+    known = analyses.of(page.path, signature)
+    # What was looked at before needs no other look.
+    answer.__signature__ = signature if known is None else inspect.Signature()  # type: ignore[attr-defined]
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
     route = (PageRoute if choice is None else partial(ChosenRoute, choice=choice))(
         answer,
         page=page,
         declared=endpoint,
+        analysis=known,
         dependency_overrides_provider=app,
         responses=dict(responses),
         **_options(endpoint, is_shared=choice is not None),
     )
+    answer.__signature__ = signature  # type: ignore[attr-defined]
+    if known is None:
+        analyses.note(page.path, signature, route.analysis)
     return route
 
 
@@ -245,14 +272,6 @@ def _identified(profile: type[Profile]) -> Mapping[str, Any]:
     return {_CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
 
 
-def _signature(shown: Sequence[inspect.Parameter], added: Mapping[str, Any]) -> inspect.Signature:
-    """Return the signature that FastAPI reads: an endpoint's own parameters, and ours unless it takes them itself."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = {name: inspect.Parameter(name, keyword, annotation=annotation) for name, annotation in added.items()}
-    parameters |= {parameter.name: parameter.replace(kind=keyword) for parameter in shown}
-    return inspect.Signature([*parameters.values()])
-
-
 def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:
     """Return the name of the parameter that takes FastAPI's request or response, of ours where there is none."""
     found = (p.name for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, tp))
@@ -262,20 +281,6 @@ def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:
 def _is_included(scope: Scope) -> bool:
     """Say whether another router included this route, and may have put dependencies before it."""
     return "effective_route_context" in scope.get("fastapi", {})
-
-
-def is_personal(dependant: Dependant) -> bool:
-    """Say whether who is asking takes part in an answer: by a cookie, a dependency, a credential."""
-    headers = set(header_names(dependant))
-    return bool(dependant.dependencies or dependant.cookie_params or headers & {"authorization", "cookie"})
-
-
-def header_names(dependant: Dependant) -> Iterator[str]:
-    """Yield the headers that the parameters of a route read, in lower case."""
-    for field in dependant.header_params:
-        yield (field.validation_alias or field.alias).lower()
-    for inner in dependant.dependencies:
-        yield from header_names(inner)
 
 
 def _signing(send: Send, page: Page, scope: Scope, began: RequestScope) -> Send:
