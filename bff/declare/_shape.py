@@ -30,7 +30,7 @@ class _ShapeMeta(ModelMetaclass):
             if args:
                 first = next(iter(cls.model_fields), "field")
                 raise trace.fail(f"`{cls.__name__}` takes its fields by name", f"write `{first}=...`")
-            return Symbol(_build(trace, cls, _by_name(cls, values)))
+            return _built(trace, cls, _by_name(cls, values))
 
 
 class Shape(BaseModel, metaclass=_ShapeMeta):
@@ -68,8 +68,13 @@ class Shape(BaseModel, metaclass=_ShapeMeta):
         return made
 
 
+@unwatched
+def _built(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> Symbol:
+    return Symbol(_build(trace, shape, values))
+
+
 def _of(trace: Trace, shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]) -> Any:
-    return Symbol(_build(trace, shape, {**_matching(trace, shape, sources, values), **values}))
+    return _built(trace, shape, {**_matching(trace, shape, sources, values), **values})
 
 
 @unwatched
@@ -131,7 +136,6 @@ def _fields_of(source: object) -> frozenset[str]:
     return frozenset[str].intersection(*known) if known else frozenset()
 
 
-@unwatched
 def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> graph.Build:
     known = fields(shape)
     unknown = [name for name in values if name not in known]

@@ -42,10 +42,10 @@ _UNKNOWN = "a symbolic value is not known before a request runs:"
 class Symbol:
     """A value that is not known yet. Everything that would need the real one raises `DeclarationError`."""
 
-    __slots__ = ("__node",)
+    __slots__ = ("__held",)
 
     def __init__(self, node: Node | None) -> None:
-        object.__setattr__(self, "_Symbol__node", node)
+        object.__setattr__(self, "_Symbol__held", (node, current_trace()))
 
     if not TYPE_CHECKING:
 
@@ -68,8 +68,8 @@ class Symbol:
         return Symbol(_item(self, key))
 
 
-_held: Final[Callable[[Symbol], Node | None]] = vars(Symbol)["_Symbol__node"].__get__
-"""Return the node that a symbol was made with: asking the symbol itself would be traced."""
+_held: Final[Callable[[Symbol], tuple[Node | None, Trace | None]]] = vars(Symbol)["_Symbol__held"].__get__
+"""Return the node that a symbol was made with, and in which trace: two may have it. Asking itself would be traced."""
 
 
 def node_of(symbol: Symbol) -> Node:
@@ -78,12 +78,12 @@ def node_of(symbol: Symbol) -> Node:
 
     Raises `DeclarationError` where it may not be used.
     """
-    node = _held(symbol)
+    node, owner = _held(symbol)
     if node is None:
         return trace_now().caller_node()
     trace = current_trace()
-    if trace is not None and (node.scope or not trace.is_own(node)):
-        trace.check_use(node)
+    if trace is not None and (node.scope or trace is not owner or not trace.is_own(node)):
+        trace.check_use(node, owner)
     return node
 
 
@@ -98,7 +98,6 @@ def trace_now() -> Trace:
     return trace
 
 
-@unwatched
 def lift(value: object) -> Node:
     """Return the node for anything an endpoint may hold: a symbol, a list with symbols in it, a real value."""
     trace = trace_now()
@@ -110,6 +109,9 @@ def lift(value: object) -> Node:
         raise trace.fail("a plain dict with symbolic values in it has no declared shape", "declare a Shape for it")
     parts = tuple(lift(part) for part in cast("Sequence[object]", value))
     return trace.add(graph.Listing, listed(union(part.type for part in parts)), entries=parts)
+
+
+lifted = unwatched(lift)  # for where what is done is watched
 
 
 def _has_symbols(value: object) -> bool:
@@ -124,9 +126,8 @@ def _has_symbols(value: object) -> bool:
 def attribute(symbol: Symbol, name: str) -> Node:
     base, trace = node_of(symbol), trace_now()
     known = _read_of(base.type)
-    if name not in known:
-        known[name] = _type_of_attribute(trace, base.type, name)
-    return trace.add(graph.Attribute, known[name], is_absent=base.is_absent, base=base, name=name)
+    tp = known[name] if name in known else known.setdefault(name, _type_of_attribute(trace, base.type, name))
+    return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)
 
 
 @remembered

@@ -4,9 +4,10 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from bff._frames import call_span, user_frame
+from bff._unset import UNSET
 from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
 from bff.declare._unwatched import unwatched
@@ -43,7 +44,8 @@ class Trace:
     the nodes of each block that write, in order, and `fences` the node that writes above each of those. `last_write` is
     the id of the last one above what is being traced, -1 without any; `open` are the items of the loops that are being
     traced, `pinned` those of the loops that go on one item after another: in them every call belongs to its item. An
-    endpoint that `is_read` may not write. `before` is a trace of the same endpoint, which knows where its lines are.
+    endpoint that `is_read` may not write. `before` is another trace of the same endpoint, whose nodes this one takes
+    over as long as it says the same. `keys` are what nodes are told apart by, `known` has the node of each.
     """
 
     where: str
@@ -63,38 +65,61 @@ class Trace:
     pinned: frozenset[int] = frozenset()
     before: "Trace | None" = None
     at_block: int = 0
-    _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
+    known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
 
-    @unwatched
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
         nodes, operands = self.nodes, list[Node]()
         parts: list[object] = []
         for value in cast("Iterable[object]", payload.values()):
-            parts.append(_identity(value))
             if isinstance(value, Node):
                 operands.append(value)
-            elif isinstance(value, tuple):
-                operands += nodes_in(cast("tuple[object, ...]", value))
+                parts.append(value.id)
+            else:
+                parts.append(_identity(value))
+                if isinstance(value, tuple):
+                    operands += nodes_in(cast("tuple[object, ...]", value))
+        number = len(nodes)
         for operand in operands:
-            if operand.id >= len(nodes) or nodes[operand.id] is not operand:
+            if operand.id >= number or nodes[operand.id] is not operand:
                 self.check(operand)
         pinned = self.pinned if self.pinned and issubclass(kind, (Call, When, Fallback, Each)) else NOWHERE
         key = (kind, pinned, *parts)
-        known = None if is_new else self._known.get(key)
+        if self.before is not None and (known := self._repeated(key, is_new=is_new)) is not None:
+            return cast("N", known)
+        known = None if is_new else self.known.get(key)
         if known is not None:
             if self.at_block not in self.blocks_of[known.id]:
                 self.blocks_of[known.id] |= {self.at_block}
             return cast("N", known)
-        number = len(nodes)
         scope = _scope(kind, number, payload, operands) | pinned
-        file, line = self._place_of(number, key)
+        file, line = self._place()
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         nodes.append(node)
         self.keys.append(key)
         self.blocks_of.append(frozenset({self.at_block}))
-        self._known[key] = node
+        self.known[key] = node
         return node
+
+    @unwatched
+    def noted(self, kind: type[N], tp: Type, **payload: Any) -> N:
+        """Return what `add` returns, for where what is done is watched."""
+        return self.add(kind, tp, **payload)
+
+    def _repeated(self, key: tuple[object, ...], *, is_new: bool) -> Node | None:
+        """Return the node that the trace before this one has of the same, until this one says anything else."""
+        before, number = cast("Trace", self.before), len(self.nodes)
+        known = None if is_new else before.known.get(key)
+        if known is not None and known.id < number:
+            return known
+        if number < len(before.keys) and before.keys[number] == key:
+            self.nodes.append(before.nodes[number])
+            self.keys.append(key)
+            return before.nodes[number]
+        self.before = None
+        self.blocks_of = [frozenset({0})] * number
+        self.known = dict(zip(self.keys, self.nodes, strict=True))
+        return None
 
     def caller_node(self) -> Node:
         """Return the node for who is calling; raises `DeclarationError` where nothing says who that is."""
@@ -131,7 +156,7 @@ class Trace:
         self.blocks_of = [frozenset(block for block in each if block < mark.blocks) for each in self.blocks_of]
         self.fences = {fence: above for fence, above in self.fences.items() if fence < mark.nodes}
         self.last_write = mark.last_write
-        self._known = {key: node for key, node in self._known.items() if node.id < mark.nodes}
+        self.known = {key: node for key, node in self.known.items() if node.id < mark.nodes}
 
     def fail(self, what: str, mend: str) -> DeclarationError:
         """Return the error to raise for a mistake on the user's line that is running now."""
@@ -140,9 +165,9 @@ class Trace:
         self.problems.append(problem)
         return DeclarationError(problem)
 
-    def check_use(self, node: Node) -> None:
+    def check_use(self, node: Node, owner: "Trace | None") -> None:
         """Refuse what an endpoint uses and may not: what is of another trace, or of a loop that is over."""
-        self.check(node)
+        self.check(node, owner)
         if not node.scope <= self.open:
             what = "the item of an `each`, or what is made of it, is used outside of it"
             raise self.fail(what, "use it in the function of the `each`, and return from there what is made of it")
@@ -151,21 +176,14 @@ class Trace:
         """Say whether a node is one of this trace."""
         return node.id < len(self.nodes) and self.nodes[node.id] is node
 
-    def check(self, node: Node) -> None:
+    def check(self, node: Node, owner: "Trace | None" = None) -> None:
         """Refuse a node of another trace: it says nothing here."""
-        if not self.is_own(node):
+        if not self.is_own(node) or owner not in (None, self):
             what = "this symbolic value was made in another endpoint, or in an earlier trace of this one"
             raise self.fail(what, "make it where it is used; what endpoints share is a method or a function")
 
     def _place(self) -> tuple[str, int]:
         return self.default_place or user_frame()
-
-    def _place_of(self, number: int, key: tuple[object, ...]) -> tuple[str, int]:
-        """Return the place of a new node: where the trace before this one has made the same, if it has."""
-        before = self.before
-        if before is not None and number < len(before.keys) and before.keys[number] == key:
-            return before.nodes[number].file, before.nodes[number].line
-        return self._place()
 
 
 class Inside:
@@ -205,24 +223,18 @@ def _scope(kind: type[Node], number: int, payload: Mapping[str, Any], operands: 
     return scope - {payload["item"].id} if issubclass(kind, Each) else scope
 
 
-class _Identified(Protocol):
-    """Something that may be made anew in every trace, and is the same all the same."""
-
-    @property
-    def identity(self) -> object: ...
-
-
 def _identity(value: object) -> object:
     """Return what makes a payload equal to another one: nodes by number, functions by code, the rest by value."""
     cls = type(value)
-    if cls is str:
+    if cls is str or isinstance(value, type):
         return value
     if isinstance(value, Node):
         return value.id
     if isinstance(value, tuple):
         return tuple(map(_identity, cast("tuple[object, ...]", value)))
-    if hasattr(value, "identity"):
-        return cast("_Identified", value).identity
+    identity = getattr(value, "identity", UNSET)
+    if identity is not UNSET:
+        return identity
     try:
         hash(value)
     except TypeError:
