@@ -40,14 +40,18 @@ def optional(value: T, default: T | None = None) -> T:
 def _optional(value: object, default: object) -> Any:
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
+    return Symbol(trace.step(("optional", node.id, other.id), lambda: _given_way(trace, node, other)))
+
+
+def _given_way(trace: Trace, node: Node, other: Node) -> Node:
     _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
     if not depends_on_call(trace, node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
     if trace.is_whole:
-        return Symbol(node)
+        return node
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
-    return Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other))
+    return trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:

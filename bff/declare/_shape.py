@@ -10,7 +10,7 @@ from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of, suggest
 from bff.declare._models import infos_of, is_root_model, required_fields
 from bff.declare._narrowing import narrowed
-from bff.declare._symbol import Symbol, attribute, lift, node_of, trace_now
+from bff.declare._symbol import Symbol, attribute, lift, node_of, told_apart, trace_now
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
 from bff.declare._unwatched import unwatched
@@ -80,7 +80,11 @@ def _of(trace: Trace, shape: type[BaseModel], sources: tuple[object, ...], value
 @unwatched
 def _of_symbols(shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]) -> Any:
     """Return the symbol for a shape that takes nothing from real values: reading these may run code of the user's."""
-    return _of(trace_now(), shape, sources, values)
+    trace, given = trace_now(), told_apart((*sources, *values.values()))
+    if given is None:
+        return _of(trace, shape, sources, values)
+    key = (shape, len(sources), *values, *given)
+    return Symbol(trace.step(key, lambda: _build(trace, shape, {**_matching(trace, shape, sources, values), **values})))
 
 
 def _attributes(name: str, sources: tuple[object, ...]) -> list[object]:

@@ -1,10 +1,10 @@
 """The graph that a trace writes down: nodes in the order of their creation, equal ones once."""
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from bff._frames import call_span, user_frame
 from bff._unset import UNSET
@@ -14,6 +14,7 @@ from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
+_Key: TypeAlias = tuple[object, ...]
 
 NOWHERE = frozenset[int]()
 
@@ -45,7 +46,8 @@ class Trace:
     the id of the last one above what is being traced, -1 without any; `open` are the items of the loops that are being
     traced, `pinned` those of the loops that go on one item after another: in them every call belongs to its item. An
     endpoint that `is_read` may not write. `before` is another trace of the same endpoint, whose nodes this one takes
-    over as long as it says the same. `keys` are what nodes are told apart by, `known` has the node of each.
+    over as long as it says the same. `keys` are what nodes are told apart by, `known` has the node of each; `steps` are
+    nodes that were made together, by what of, with the number of nodes that there were then.
     """
 
     where: str
@@ -55,7 +57,7 @@ class Trace:
     caller: Type | Problem = NOBODY
     is_whole: bool = False
     nodes: list[Node] = field(default_factory=list[Node])
-    keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    keys: list[_Key] = field(default_factory=list[_Key])
     parents: list[int] = field(default_factory=lambda: [-1])
     writes: list[list[int]] = field(default_factory=lambda: [[]])
     blocks_of: list[frozenset[int]] = field(default_factory=list[frozenset[int]])
@@ -65,7 +67,10 @@ class Trace:
     pinned: frozenset[int] = frozenset()
     before: "Trace | None" = None
     at_block: int = 0
-    known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
+    steps: dict[tuple[object, ...], tuple[Node, int]] = field(
+        default_factory=dict[tuple[object, ...], tuple[Node, int]]
+    )
+    known: dict[_Key, Node] = field(default_factory=dict[_Key, Node])
 
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
@@ -106,7 +111,25 @@ class Trace:
         """Return what `add` returns, for where what is done is watched."""
         return self.add(kind, tp, **payload)
 
-    def _repeated(self, key: tuple[object, ...], *, is_new: bool) -> Node | None:
+    def step(self, key: _Key, make: Callable[[], Node]) -> Node:
+        """
+        Return what `make` makes, which may be several nodes, of nothing but what is in a key.
+
+        A trace that has said the same as the one before it takes over all of them at once.
+        """
+        start, before = len(self.nodes), self.before
+        key = (start, self.pinned, *key)
+        known = before.steps.get(key) if before is not None else None
+        if before is not None and known is not None:
+            node, end = known
+            self.nodes += before.nodes[start:end]
+            self.keys += before.keys[start:end]
+            return node
+        node = make()
+        self.steps[key] = node, len(self.nodes)
+        return node
+
+    def _repeated(self, key: _Key, *, is_new: bool) -> Node | None:
         """Return the node that the trace before this one has of the same, until this one says anything else."""
         before, number = cast("Trace", self.before), len(self.nodes)
         known = None if is_new else before.known.get(key)
@@ -157,6 +180,7 @@ class Trace:
         self.fences = {fence: above for fence, above in self.fences.items() if fence < mark.nodes}
         self.last_write = mark.last_write
         self.known = {key: node for key, node in self.known.items() if node.id < mark.nodes}
+        self.steps = {key: step for key, step in self.steps.items() if step[1] <= mark.nodes}
 
     def fail(self, what: str, mend: str) -> DeclarationError:
         """Return the error to raise for a mistake on the user's line that is running now."""

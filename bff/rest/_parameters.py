@@ -5,9 +5,10 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMappin
 from dataclasses import dataclass
 from enum import Enum
 from types import UnionType
-from typing import Any, TypeAlias, Union, get_args
+from typing import Annotated, Any, TypeAlias, Union, get_args
 from urllib.parse import parse_qsl
 
+from fastapi import Depends, params
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
@@ -16,10 +17,14 @@ from pydantic_core import SchemaValidator, core_schema
 from starlette.datastructures import QueryParams
 
 from bff.declare._endpoint import placeholders
+from bff.declare._profile import Profile
 from bff.declare._types import Type, as_class, members, origin_of
 
 Read: TypeAlias = Callable[[MutableMapping[str, Any]], Mapping[str, Any] | None]
 """Takes an ASGI scope and returns the parameters, `None` where one of them is wrong: FastAPI then says how."""
+
+CALLER = "bff_caller"
+"""The name of the parameter that says who is calling."""
 
 _PLAIN = (str, int, float, bool, Enum)
 
@@ -76,6 +81,20 @@ def _kinds(annotation: Type) -> tuple[type, ...] | None:
     """Return the classes that an annotation names; `None` where it says anything else."""
     kinds = get_args(annotation) if origin_of(annotation) in (Union, UnionType) else (annotation,)
     return kinds if all(isinstance(kind, type) for kind in kinds) else None
+
+
+def identified(profile: type[Profile]) -> Mapping[str, Any]:
+    """Return the parameter that says who is calling, with its annotation, where a profile asks for it."""
+    identify = profile.identify
+    if identify is None:
+        return {}
+    return {CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
+
+
+def name_of(parameters: Sequence[inspect.Parameter], tp: type) -> str:
+    """Return the name of the parameter that takes FastAPI's request or response, of ours where there is none."""
+    found = (p.name for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, tp))
+    return next(found, f"bff_{tp.__name__.lower()}")
 
 
 def signature_of(shown: Sequence[inspect.Parameter], added: Mapping[str, Any]) -> inspect.Signature:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
-from typing import Annotated, Any, Never
+from typing import Any, Never
 
-from fastapi import Depends, Request, Response, params
+from fastapi import Request, Response
 from fastapi._compat import ModelField
 from fastapi.routing import APIRoute
 from fastapi.utils import generate_unique_id
@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
-from bff.declare._profile import Profile
 from bff.declare._scope import RequestScope
 from bff.plan._style import style_of
 from bff.rest._answer import Answer
@@ -25,7 +24,7 @@ from bff.rest._body import Limited, declares_more, has_body
 from bff.rest._choice import Choice
 from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
-from bff.rest._parameters import Analyses, Analysis, signature_of
+from bff.rest._parameters import CALLER, Analyses, Analysis, identified, name_of, signature_of
 from bff.rest._reply import BODILESS, Reply, with_vary
 
 SCOPE = "bff.scope"
@@ -35,7 +34,6 @@ RAISED = "bff.raised"
 SENT = "bff.sent"
 """Where it says that an answer of ours is on its way."""
 _BODY = "bff.body"
-_CALLER = "bff_caller"
 NOT_CHOSEN = "bff.not_chosen"
 """Where a request's scope has the headers by which it came to no page, though there is one for other clients."""
 
@@ -209,7 +207,7 @@ def page_route(
         request: Request = values[request_name] if request_name in own else values.pop(request_name)
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
         scope: RequestScope = request.scope[SCOPE]
-        scope.caller = values.pop(_CALLER, None)
+        scope.caller = values.pop(CALLER, None)
         receive = request.scope[_BODY].rest(is_read=reads_itself and has_body(scope.headers))
         reply = await route.page.reply(request.scope, receive, values, scope)
         if reply is not None:
@@ -219,27 +217,37 @@ def page_route(
 
     shown = [parameter for parameter in endpoint.parameters if parameter.name not in hidden]
     own = {parameter.name for parameter in shown}
-    request_name, response_name = _named(shown, Request), _named(shown, Response)
+    request_name, response_name = name_of(shown, Request), name_of(shown, Response)
     reads_itself = request_name in own and endpoint.route.method != "GET"
-    added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
-    signature = signature_of(shown, added)
-    known = analyses.of(page.path, signature)
-    # What was looked at before needs no other look.
-    answer.__signature__ = signature if known is None else inspect.Signature()  # type: ignore[attr-defined]
+    added = {request_name: Request, response_name: Response, **identified(endpoint.profile)}
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
-    route = (PageRoute if choice is None else partial(ChosenRoute, choice=choice))(
-        answer,
+    make = partial(
+        PageRoute if choice is None else partial(ChosenRoute, choice=choice),
         page=page,
         declared=endpoint,
-        analysis=known,
         dependency_overrides_provider=app,
         responses=dict(responses),
         **_options(endpoint, is_shared=choice is not None),
     )
+    route = _looked_at(answer, page.path, signature_of(shown, added), analyses, make)
+    return route
+
+
+def _looked_at(
+    answer: Callable[..., Any],
+    path: str,
+    signature: inspect.Signature,
+    analyses: Analyses,
+    make: Callable[..., PageRoute],
+) -> PageRoute:
+    """Return a route whose parameters FastAPI has looked at, or the same ones of another route before."""
+    known = analyses.of(path, signature)
+    answer.__signature__ = signature if known is None else inspect.Signature()  # type: ignore[attr-defined]
+    route = make(answer, analysis=known)
     answer.__signature__ = signature  # type: ignore[attr-defined]
     if known is None:
-        analyses.note(page.path, signature, route.analysis)
+        analyses.note(path, signature, route.analysis)
     return route
 
 
@@ -262,20 +270,6 @@ def _options(endpoint: Endpoint, *, is_shared: bool) -> dict[str, Any]:
         "summary": options.get("summary"),
         "openapi_extra": chosen_parameters(endpoint.profile),
     }
-
-
-def _identified(profile: type[Profile]) -> Mapping[str, Any]:
-    """Return the parameter that says who is calling, with its annotation, where a profile asks for it."""
-    identify = profile.identify
-    if identify is None:
-        return {}
-    return {_CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
-
-
-def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:
-    """Return the name of the parameter that takes FastAPI's request or response, of ours where there is none."""
-    found = (p.name for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, tp))
-    return next(found, f"bff_{tp.__name__.lower()}")
 
 
 def _is_included(scope: Scope) -> bool:
