@@ -88,7 +88,8 @@ class _Places:
             case graph.Build():
                 facts = shape_facts(node, self._style)
                 for name, value in node_fields(node):
-                    yield from self.of(value, place.at(facts.keys[name]))
+                    if self._has_optional(value):
+                        yield from self.of(value, place.at(facts.keys[name]))
             case graph.Each():
                 yield from self.of(node.items, place)
                 yield from self.of(node.body, self._inside(node, place))

@@ -19,6 +19,9 @@ _PLAIN = HARMLESS | {"serialize_by_alias", "validate_by_alias"}
 """What a Shape's configuration may set that changes neither its values nor how they are written."""
 
 
+_NO_MODELS = frozenset[Any]()
+
+
 @dataclass(frozen=True, slots=True)
 class ShapeFacts:
     """
@@ -126,4 +129,6 @@ def _given(node: graph.Build, known: ShapeFacts) -> str:
 @remembered
 def models_in(tp: Type) -> frozenset[Any]:
     """Return the models that a type is made of."""
+    if isinstance(tp, type) and tp not in CHECKED:
+        return frozenset({tp}) if is_model(tp) else _NO_MODELS
     return frozenset(part for part in walk(tp) if is_model(part))

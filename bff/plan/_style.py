@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, cast, get_args
 
 from pydantic import TypeAdapter
@@ -138,7 +139,10 @@ PLAIN: Final = Style()
 
 def style_of(profile: type[Profile]) -> Style:
     """Return how the answers of a profile are written."""
-    return Style(profile.naming == "camel", profile.omit_none)
+    return _style(profile.naming == "camel", profile.omit_none)
+
+
+_style = cache(Style)  # of which there are four
 
 
 def has_fields(tp: Type) -> bool:
