@@ -50,13 +50,19 @@ class Connection:
         self._addresses = self._new_addresses()
         self._onion = self._new_onion(self._policies)
         self._own: dict[str, Onion] = {}
+        self._bindings: dict[Operation[..., Any], Binding] = {}
 
     def policies_of(self, operation: Operation[..., Any]) -> Policies:
         """Return how an operation is called: its own policies over the upstream's."""
         return replace(self._policies, **cast("Any", operation.options.policies))
 
     def binding(self, operation: Operation[..., Any]) -> Binding:
-        """Return an operation ready to be sent."""
+        """Return an operation ready to be sent, the same for all pages that call it."""
+        if operation not in self._bindings:
+            self._bindings[operation] = self._new_binding(operation)
+        return self._bindings[operation]
+
+    def _new_binding(self, operation: Operation[..., Any]) -> Binding:
         return Binding(
             operation=operation,
             upstream=self.name,

@@ -28,9 +28,8 @@ def may_drop(code: CodeType) -> bool:
 def _decides(code: CodeType) -> bool:
     if code.co_exceptiontable or not _IDENTITY.isdisjoint(code.co_code[::2]):
         return True
-    own = {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
-    names = code.co_names
-    is_told = TYPE_TESTS.isdisjoint(own) and _METHODS.isdisjoint(names)
+    names, own = code.co_names, (code.co_varnames, code.co_freevars, code.co_cellvars)
+    is_told = all(map(TYPE_TESTS.isdisjoint, own)) and _METHODS.isdisjoint(names)
     return not is_told or (not TYPE_TESTS.isdisjoint(names) and not TYPE_TESTS.isdisjoint(_globals_of(code)))
 
 

@@ -239,7 +239,8 @@ class _Scheduler:
                 value, default = self._needs[node.value.id], self._needs[node.default.id]
                 return Needs(default.hard, value.settled | default.soft)
             case _:
-                return joined(self._needs[operand.id] for operand in node.operands)
+                needs = [self._needs[operand.id] for operand in node.operands]
+                return needs[0] if len(needs) == 1 else joined(needs)
 
     def _step(self, node: Node, needs: Needs, *inner: Needs) -> Needs:
         region, number = self._region(node.scope), len(self._steps)

@@ -48,13 +48,17 @@ class ShapeFacts:
         return any(is_nullable(tp) for tp in self.types.values())
 
 
-@lru_cache(maxsize=64)
 def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
     """
     Return what is known of a Shape and the values that it is built from, where it is written in a style.
 
     What plans an endpoint asks for it again and again; of other endpoints nothing is kept for long.
     """
+    return _facts(node, style)
+
+
+@lru_cache(maxsize=64)
+def _facts(node: graph.Build, style: Style) -> ShapeFacts:
     shape: type[BaseModel] = node.shape
     known = _known(shape, style)
     defaults = {name: default for name, default in known.defaults.items() if name not in node.names}

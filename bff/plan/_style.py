@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, cast, get_args
 
 from pydantic import TypeAdapter
@@ -134,15 +133,14 @@ class Style:
         return field
 
 
-PLAIN: Final = Style()
+_STYLES: Final = {(is_camel, omits): Style(is_camel, omits) for is_camel in (False, True) for omits in (False, True)}
+
+PLAIN: Final = _STYLES[False, False]
 
 
 def style_of(profile: type[Profile]) -> Style:
     """Return how the answers of a profile are written."""
-    return _style(profile.naming == "camel", profile.omit_none)
-
-
-_style = cache(Style)  # of which there are four
+    return _STYLES[profile.naming == "camel", bool(profile.omit_none)]
 
 
 def has_fields(tp: Type) -> bool:
