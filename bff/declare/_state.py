@@ -48,7 +48,6 @@ class ClassState:
                     yield name
 
 
-@unwatched
 def state_of_class(cls: type) -> Sequence[ClassState]:
     """Return the state of the attributes of a class and of those that it inherits from classes of the user's."""
     return [

@@ -125,7 +125,12 @@ class Trace:
             self.nodes += before.nodes[start:end]
             self.keys += before.keys[start:end]
             return node
-        node = make()
+        # All of them belong to one line: the stack is looked through once.
+        outer, self.default_place = self.default_place, self._place()
+        try:
+            node = make()
+        finally:
+            self.default_place = outer
         self.steps[key] = node, len(self.nodes)
         return node
 

@@ -21,7 +21,7 @@ from bff.declare._profile import Profile
 from bff.declare._profile_settings import SETTINGS
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place, dropped_problems, source_problems
-from bff.declare._state import hidden, state_of_class
+from bff.declare._state import ClassState, hidden, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
@@ -135,7 +135,7 @@ def _attempt(endpoint: Endpoint, seen: Watched, before: Trace | None = None) -> 
 
 def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> object:
     profile = _instance(endpoint)
-    held, before = {*hidden(profile)}, state_of_class(endpoint.profile)
+    held, before = _state(profile)
     try:
         result = endpoint.function(profile, **symbols)
     except DeclarationError as error:
@@ -147,13 +147,26 @@ def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> 
         file, line = _last_place(endpoint, error)
         what, mend = _explained(error)
         raise DeclarationError(Problem(what, mend, written.where, file, line)) from error
-    states = zip(before, state_of_class(endpoint.profile), strict=True)
-    names = [*chain(*(state.changed(now) for state, now in states)), *({*hidden(profile)} - held)]
+    names = _changed(profile, held, before)
     if names:
         what = f"the endpoint changes `{endpoint.profile.__name__}.{names[0]}`: that is done once, at start-up"
         mend = "a profile holds nothing between requests: what is counted or kept belongs in an upstream"
         raise DeclarationError(Problem(what, mend, written.where, *endpoint.place))
     return result
+
+
+@unwatched
+def _state(profile: Profile) -> tuple[set[str], Sequence[ClassState]]:
+    """Return what an instance of a profile hides of its class, and the state of that."""
+    return {*hidden(profile)}, state_of_class(type(profile))
+
+
+@unwatched
+def _changed(profile: Profile, held: set[str], before: Sequence[ClassState]) -> list[str]:
+    """Return the names of what has changed since."""
+    hides, after = _state(profile)
+    states = zip(before, after, strict=True)
+    return [*chain(*(state.changed(now) for state, now in states)), *(hides - held)]
 
 
 def _explained(error: Exception) -> tuple[str, str]:

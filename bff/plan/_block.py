@@ -24,6 +24,10 @@ class Block:
         pad = "    " * self.depth
         self.lines += [pad + line for line in text.split("\n")]
 
+    def under(self, text: str) -> None:
+        """Add one line that stands one deeper."""
+        self.lines.append("    " * (self.depth + 1) + text)
+
     def inner(self) -> "Block":
         """Return a block one deeper, written to the same lines."""
         return Block(self.depth + 1, self.lines, dict(self.names), self)

@@ -84,6 +84,8 @@ class Expressions:
 
     def _write(self, node: Node, block: Block, *, is_data: bool) -> str:
         match node:
+            case graph.Attribute():  # most are
+                return self._guarded(node.base, block, f"{{}}.{node.name}")
             case graph.Listing():
                 return bracketed("[", [self.value(entry, block, is_data=is_data) for entry in node.entries], "]")
             case graph.OrElse():
@@ -117,8 +119,6 @@ class Expressions:
 
     def _operation(self, node: Node, block: Block) -> str:
         match node:
-            case graph.Attribute():
-                return self._guarded(node.base, block, f"{{}}.{node.name}")
             case graph.Index():
                 return self._guarded(node.base, block, f"at({{}}, {quoted(node.key)})")
             case graph.Slice():
@@ -183,7 +183,7 @@ class Expressions:
             tried = taken.inner()
             tried.write(f"{name} = {self.value(node.value, tried, is_data=is_data)}")
             taken.write(f"except ContractViolation as e{node.id}:")
-            taken.inner().write(f"{self._frame}.broken[{node.id}] = e{node.id}")
+            taken.under(f"{self._frame}.broken[{node.id}] = e{node.id}")
         else:
             taken.write(f"{name} = {self.value(node.value, taken, is_data=is_data)}")
         self.certain = outside
