@@ -40,7 +40,9 @@ class ClassState:
         """Yield the names of what is another value later, or has other contents."""
         # A class may have a thousand endpoints, and each is compared: nothing is looked at one by one without need.
         before, now = self.values, after.values
-        is_same = before.keys() == now.keys() and all(map(is_, before.values(), now.values()))
+        is_same = (
+            len(before) == len(now) and all(map(is_, before, now)) and all(map(is_, before.values(), now.values()))
+        )
         if not is_same or self.prints != after.prints:
             for name, value in now.items():
                 is_kept = before.get(name, UNSET) is value and self.prints.get(name) == after.prints.get(name)

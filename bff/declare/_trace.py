@@ -74,17 +74,19 @@ class Trace:
 
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
-        nodes, operands = self.nodes, list[Node]()
+        nodes, number = self.nodes, len(self.nodes)
+        operands: list[Node] = []
         parts: list[object] = []
         for value in cast("Iterable[object]", payload.values()):
-            if isinstance(value, Node):
+            if type(value) is str:
+                parts.append(value)
+            elif isinstance(value, Node):
                 operands.append(value)
                 parts.append(value.id)
             else:
                 parts.append(_identity(value))
                 if isinstance(value, tuple):
                     operands += nodes_in(cast("tuple[object, ...]", value))
-        number = len(nodes)
         for operand in operands:
             if operand.id >= number or nodes[operand.id] is not operand:
                 self.check(operand)
@@ -97,9 +99,17 @@ class Trace:
             if self.at_block not in self.blocks_of[known.id]:
                 self.blocks_of[known.id] |= {self.at_block}
             return cast("N", known)
-        scope = _scope(kind, number, payload, operands) | pinned
+        scope = _scope(kind, number, payload, operands)
         file, line = self._place()
-        node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
+        node = kind(
+            id=number,
+            type=tp,
+            scope=scope | pinned if pinned else scope,
+            is_absent=is_absent,
+            file=file,
+            line=line,
+            **payload,
+        )
         nodes.append(node)
         self.keys.append(key)
         self.blocks_of.append(frozenset({self.at_block}))
@@ -247,9 +257,9 @@ def _scope(kind: type[Node], number: int, payload: Mapping[str, Any], operands: 
     for operand in operands:
         if operand.scope:
             scope |= operand.scope
-    if issubclass(kind, Item):
+    if kind is Item:
         return scope | {number}
-    return scope - {payload["item"].id} if issubclass(kind, Each) else scope
+    return scope - {payload["item"].id} if kind is Each else scope
 
 
 def _identity(value: object) -> object:
