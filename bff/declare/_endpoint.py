@@ -105,19 +105,16 @@ def read_endpoint(
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
         return [Problem(f"an annotation cannot be read: {error}", "define the name at module level", where, file, line)]
-    signature = inspect.signature(function)
-    parameters = tuple(
-        parameter.replace(annotation=hints.get(parameter.name, UNSET))
-        for parameter in [*signature.parameters.values()][1:]
-    )
+    signature = [*inspect.signature(function).parameters.values()]
+    parameters = tuple(parameter.replace(annotation=hints.get(parameter.name, UNSET)) for parameter in signature[1:])
     found = Endpoint(profile, name, function, route, parameters, hints.get("return", UNSET))
-    return _problems(found) or found
+    return _problems(found, has_self=bool(signature) and signature[0].name == "self") or found
 
 
-def _problems(endpoint: Endpoint) -> list[Problem]:
+def _problems(endpoint: Endpoint, *, has_self: bool) -> list[Problem]:
     file, line = endpoint.place
     mistakes: list[tuple[str, str]] = []
-    if next(iter(inspect.signature(endpoint.function).parameters), "") != "self":
+    if not has_self:
         mistakes.append(("the endpoint does not take `self`", "write `self` as its first parameter, as in any method"))
     mistakes += answer_mistakes(endpoint.returns, is_traced=endpoint.is_traced)
     for parameter in endpoint.parameters:

@@ -99,17 +99,9 @@ class Trace:
             if self.at_block not in self.blocks_of[known.id]:
                 self.blocks_of[known.id] |= {self.at_block}
             return cast("N", known)
-        scope = _scope(kind, number, payload, operands)
+        scope = _scope(kind, number, payload, operands) | pinned
         file, line = self._place()
-        node = kind(
-            id=number,
-            type=tp,
-            scope=scope | pinned if pinned else scope,
-            is_absent=is_absent,
-            file=file,
-            line=line,
-            **payload,
-        )
+        node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         nodes.append(node)
         self.keys.append(key)
         self.blocks_of.append(frozenset({self.at_block}))

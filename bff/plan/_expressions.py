@@ -10,7 +10,7 @@ from bff.plan._asking import calls_behind, is_looked_at, may_be_none, may_break,
 from bff.plan._block import Block
 from bff.plan._layout import bracketed, quoted, spread, unpacked, value_name
 from bff.plan._names import Names
-from bff.plan._schedule import Schedule, Step
+from bff.plan._schedule import NOTHING, Schedule, Step
 from bff.plan._shapes import ShapeFacts, shape_facts
 from bff.plan._style import Style, has_fields
 
@@ -203,7 +203,7 @@ class Expressions:
         outside, inner, codes = self.certain, step.inner if step else (), list[str]()
         blocks = [block.branch() for _ in node.branches]
         for number, branch in enumerate(node.branches):
-            self.certain = outside | self._steps.certain(inner[number].hard if inner else ())
+            self.certain = outside | self._steps.certain((inner[number] if inner else NOTHING).hard)
             codes.append(self.value(branch, blocks[number], is_data=is_data))
         self.certain = outside
         if not any(branch.lines for branch in blocks):
@@ -228,7 +228,8 @@ class Expressions:
             if step.number not in self._columns:
                 variable = f"q{item}"
                 loop.write(unpacked(item, variable))
-        outside, self.certain = self.certain, self.certain | self._steps.certain(step.inner[0].hard if step else ())
+        body = step.inner[0] if step else NOTHING
+        outside, self.certain = self.certain, self.certain | self._steps.certain(body.hard)
         code = self.value(node.body, loop, is_data=is_data)
         code = self.required(code, node.body, node.body.type, "an item of a list")
         self.certain, self.regions = outside, around
@@ -278,6 +279,8 @@ class Expressions:
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self.value(value, block, is_data=is_data and facts.is_plain)
+        if not value.is_absent:
+            return code
         return self.required(code, value, facts.types[name], f"{facts.shape.__name__}.{name}")
 
     def _lifted(self, node: graph.Lifted, block: Block) -> str:

@@ -33,6 +33,7 @@ def is_read_alike(tp: Type) -> bool:
     return tp is None or (as_class(tp) is not None and tp in _READ) or _is_plain_choice(tp)
 
 
+@remembered
 def reader_of_text(tp: Type) -> Callable[[str], Any] | None:
     """Return what makes a value of a text as pydantic does, where one is sent for a type; else `None`."""
     if as_class(tp) is None or tp not in _TEXTS:

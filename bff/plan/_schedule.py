@@ -126,7 +126,7 @@ class Schedule:
             node.is_sequential for node in loops if isinstance(node, graph.Each) and node.item.id in self.around(region)
         )
 
-    def certain(self, numbers: Iterable[int]) -> frozenset[int]:
+    def certain(self, numbers: frozenset[int]) -> frozenset[int]:
         """Return the steps that must have succeeded where these have: they and what they are made from."""
         return self._closure(numbers, lambda step: isinstance(step.node, graph.Each))
 
@@ -161,7 +161,9 @@ class Schedule:
             found |= inside
         return found
 
-    def _closure(self, numbers: Iterable[int], goes_inside: Callable[[Step], bool]) -> frozenset[int]:
+    def _closure(self, numbers: frozenset[int], goes_inside: Callable[[Step], bool]) -> frozenset[int]:
+        if not numbers:
+            return numbers
         found: set[int] = set()
         waiting = [*numbers]
         while waiting:
