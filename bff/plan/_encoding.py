@@ -139,6 +139,8 @@ def _leaves_of_shape(node: graph.Build, style: Style, place: _Place, seen: set[t
     facts = shape_facts(node, style)
     if facts.is_plain:  # else pydantic writes it, and that is taken over as it is
         for name, value in node_fields(node):
+            if isinstance(value, graph.Attribute) and style.is_plain and is_made_alike(value.type):
+                continue  # as most are
             yield from _leaves(value, style, (place, name, facts.keys[name]), seen)
         for name, default in facts.defaults.items():
             yield from _unlike(_Leaf((place, name, facts.keys[name]), type_of_constant(default), is_made=True))

@@ -222,14 +222,13 @@ class Expressions:
         step, item, name = self._steps.step_of(node), node.item.id, value_name(node.id, is_data=is_data)
         read = self._atom if may_be_none(node.items) else self.value
         items = self.outcome(node) if step else read(node.items, block)
-        loop, around, variable = block.loop(item), self.regions, f"i{item}"
+        loop, around, outside, variable = block.loop(item), self.regions, self.certain, f"i{item}"
         if step is not None:
+            self.certain |= self._steps.certain(step.inner[0].hard)
             self.regions, variable = (item, *around), f"v{item}, f{item}, i{item}"
             if step.number not in self._columns:
                 variable = f"q{item}"
                 loop.write(unpacked(item, variable))
-        body = step.inner[0] if step else NOTHING
-        outside, self.certain = self.certain, self.certain | self._steps.certain(body.hard)
         code = self.value(node.body, loop, is_data=is_data)
         code = self.required(code, node.body, node.body.type, "an item of a list")
         self.certain, self.regions = outside, around
@@ -279,9 +278,8 @@ class Expressions:
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self.value(value, block, is_data=is_data and facts.is_plain)
-        if not value.is_absent:
-            return code
-        return self.required(code, value, facts.types[name], f"{facts.shape.__name__}.{name}")
+        place = f"{facts.shape.__name__}.{name}" if value.is_absent else ""
+        return self.required(code, value, facts.types[name], place)
 
     def _lifted(self, node: graph.Lifted, block: Block) -> str:
         function = node.function

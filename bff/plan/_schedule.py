@@ -231,6 +231,8 @@ class _Scheduler:
 
     def _of(self, node: Node) -> Needs:
         match node:
+            case graph.Attribute():  # most are
+                return self._needs[node.base.id]
             case graph.Call():
                 return self._step(node, self._call(node))
             case graph.When() | graph.Fallback():

@@ -20,10 +20,10 @@ _Node = dict[str, Any]
 _OPAQUE = frozenset({"cls", "config", "default", "default_factory", "expected", "function", "metadata", "members"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Style:
     """
-    The spelling of an answer.
+    The spelling of an answer; there is one object of each.
 
     With `is_camel` a key is its field's name in camel case, unless the field says an alias itself; with `omit_none` a
     field that is `None` has no place in the answer.
