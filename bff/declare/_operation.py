@@ -201,6 +201,8 @@ class Operation(Generic[P, R]):
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return one value for each parameter, in order; raises `TypeError` as a function would."""
         names = self._names
+        if names is not None and len(args) == len(names) and not kwargs:
+            return args
         if names is not None and len(args) + len(kwargs) == len(names) and {*kwargs} == {*names[len(args) :]}:
             return (*args, *(kwargs[name] for name in names[len(args) :]))
         bound = self.signature.bind(*args, **kwargs)

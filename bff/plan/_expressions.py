@@ -278,7 +278,7 @@ class Expressions:
 
     def _field(self, facts: ShapeFacts, name: str, value: Node, block: Block, *, is_data: bool) -> str:
         code = self.value(value, block, is_data=is_data and facts.is_plain)
-        return self.required(code, value, facts.types[name], f"{facts.shape.__name__}.{name}" if value.is_absent else "")
+        return self.required(code, value, facts.types[name], f"{facts.shape.__name__}.{name}")
 
     def _lifted(self, node: graph.Lifted, block: Block) -> str:
         function = node.function

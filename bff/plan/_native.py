@@ -52,9 +52,12 @@ def is_written_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
 
 def is_made_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     """Say the same of values that code of the user's may have made: their offsets from UTC are of any length."""
-    return is_written_alike(tp, has_small_floats=has_small_floats) and not any(
-        leaf in (datetime, time) for leaf in _leaves(tp)
-    )
+    return is_written_alike(tp, has_small_floats=has_small_floats) and not _has_offsets(tp)
+
+
+@remembered
+def _has_offsets(tp: Type) -> bool:
+    return any(leaf in (datetime, time) for leaf in _leaves(tp))
 
 
 @remembered

@@ -1,8 +1,11 @@
 """Work out which steps a request takes, what each waits for, and which of them the answer cannot do without."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
@@ -14,8 +17,7 @@ Region: TypeAlias = int | None
 """Where a step is taken: once for every value of an `each` item, by the item's id, or once for a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """
     The steps that a value depends on, by number.
 
@@ -25,12 +27,12 @@ class Needs:
 
     hard: frozenset[int] = frozenset()
     soft: frozenset[int] = frozenset()
-    settled: frozenset[int] = field(init=False, repr=False, compare=False)
-    in_order: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    settled: frozenset[int] = frozenset()
+    in_order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settled", self.hard | self.soft)
-        object.__setattr__(self, "in_order", tuple(sorted(self.hard)))
+        force_setattr(self, "settled", self.hard | self.soft if self.soft else self.hard)
+        force_setattr(self, "in_order", tuple(sorted(self.hard)))
 
 
 NOTHING: Final = Needs()
