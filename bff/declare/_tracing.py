@@ -21,7 +21,7 @@ from bff.declare._profile import Profile
 from bff.declare._profile_settings import SETTINGS
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place, dropped_problems, source_problems
-from bff.declare._state import ClassState, hidden, state_of_class
+from bff.declare._state import ClassState, hidden, state_after, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
@@ -170,7 +170,7 @@ def _hides(profile: Profile) -> set[str]:
 @unwatched
 def _changed(profile: type[Profile], before: Sequence[ClassState]) -> tuple[Sequence[ClassState], list[str]]:
     """Return the state of a class, and the names of what has changed in it since."""
-    after = state_of_class(profile)
+    after = state_after(profile, before)
     states = zip(before, after, strict=True)
     return after, [*chain(*(state.changed(now) for state, now in states))]
 
