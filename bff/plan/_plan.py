@@ -129,7 +129,7 @@ def _refuse_one_key_for_two(traced: Traced) -> None:
 def _shared(live: Sequence[Node]) -> list[int]:
     """Return the `@derived` results that have several users: they are computed once for a request."""
     lifted = [node.id for node in live if isinstance(node, graph.Lifted) and not node.scope]
-    users = Counter(operand.id for node in live for operand in node.operands) if lifted else {}
+    users = Counter[int](operand.id for node in live if lifted for operand in node.operands)
     return [number for number in lifted if users[number] > 1]
 
 

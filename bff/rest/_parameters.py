@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMappin
 from dataclasses import dataclass
 from enum import Enum
 from types import UnionType
-from typing import Annotated, Any, TypeAlias, Union, get_args
+from typing import Annotated, Any, TypeAlias, Union, cast, get_args
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, params
@@ -70,7 +70,7 @@ def _key(path: str, signature: inspect.Signature) -> Hashable:
     named = placeholders(path)
     keys: list[Hashable] = []
     for name, parameter in signature.parameters.items():
-        kinds, default = _kinds(parameter.annotation), parameter.default
+        kinds, default = _kinds(parameter.annotation), cast("object", parameter.default)
         if kinds is None or not (default is parameter.empty or type(default) in _SETTLED):
             return None
         keys.append((name, name in named, kinds, type(default), repr(default)))
