@@ -117,7 +117,8 @@ def _attempt(endpoint: Endpoint, seen: Watched, before: _Run | None = None) -> t
     """Run an endpoint; return what it wrote down, or else what is wrong; `before` is the run before it."""
     profile, is_read = endpoint.profile, endpoint.route.method == "GET"
     is_whole, code = profile.on_partial == "fail", inspect.unwrap(endpoint.function).__code__
-    written = Trace(endpoint.where, is_read=is_read, caller=caller_type(profile), is_whole=is_whole)
+    caller = before.written.caller if before else caller_type(profile)
+    written = Trace(endpoint.where, is_read=is_read, caller=caller, is_whole=is_whole)
     written.before = before.written if before else None
     state = before.state if before else state_of_class(profile)
     try:
