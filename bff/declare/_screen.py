@@ -38,9 +38,9 @@ def _globals_of(code: CodeType) -> Iterator[str]:
     text, names = code.co_code, code.co_names
     if _EXTENDED in text[::2]:
         yield from names
-    for at in range(0, len(text), 2):
-        if text[at] == _GLOBAL:
-            yield names[text[at + 1] >> 1]
+    for operation, argument in zip(text[::2], text[1::2], strict=True):
+        if operation == _GLOBAL:
+            yield names[argument >> 1]
 
 
 def _parts(code: CodeType) -> Iterator[CodeType]:
