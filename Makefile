@@ -1,7 +1,7 @@
 # Everything from a bare clone with Python 3.11 or newer and make: `make demo`, `make test`.
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test compiled compiled-test soak fuzz mutants lint docs bench instructions flame simulation wheel-test httpx-suite format clean
+.PHONY: help demo test compiled compiled-test soak fuzz mutants lint docs bench startup instructions flame simulation wheel-test httpx-suite format clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -75,6 +75,9 @@ docs: $(VENV)/installed-dev  ## Build the documentation into site/, where every 
 
 bench: $(VENV)/installed-bench compiled  ## Compare pages with the same by hand (ARGS=--smoke: a short run; --help)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+startup: $(VENV)/installed-dev  ## Measure imports, the building of large apps and idle workers (ARGS=--smoke: one round)
+	@$(BIN)/python -m benchmarks.startup $(ARGS)
 
 instructions: $(VENV)/installed-dev  ## Count instructions and hold them against the baseline (ARGS=--update: a new one)
 	@$(BIN)/python -m benchmarks.instructions $(ARGS)

@@ -7,7 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Generator[None]:
-    """Leave the collector off for as long as the context lasts, unless it is off already."""
+    """
+    Leave the collector off for as long as the context lasts, unless it is off already.
+
+    What was made is old at once, and looked through no sooner than everything else that stays.
+    """
     if not gc.isenabled():
         yield
         return
@@ -15,4 +19,8 @@ def uncollected() -> Generator[None]:
     try:
         yield
     finally:
+        # What somebody has frozen would be let go by this, too.
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()

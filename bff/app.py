@@ -26,6 +26,7 @@ from bff.rest._choice import Choice, choices, indistinct, prefixes
 from bff.rest._drain import Drain
 from bff.rest._health import health_router
 from bff.rest._openapi import joined, told_apart
+from bff.rest._parameters import Analyses
 from bff.rest._problems import internal_error
 from bff.rest._reply import failure
 from bff.rest._route import RAISED, SCOPE, SENT, PageRoute
@@ -193,7 +194,7 @@ class _Service:
 
     def routes(self, prefixes: Mapping[type[Profile], str], app: FastAPI | None = None) -> list[PageRoute]:
         """Return the routes of all endpoints, each under the prefix of its profile."""
-        chosen = choices(prefixes)
+        chosen, analyses = choices(prefixes), Analyses()
         return [
             build_route(
                 prepared,
@@ -201,6 +202,7 @@ class _Service:
                 connected=self.upstreams,
                 emitter=self._emitter,
                 app=app,
+                analyses=analyses,
                 choice=chosen.get(prepared.endpoint.profile),
             )
             for prepared in self.prepared

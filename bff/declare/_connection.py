@@ -50,14 +50,17 @@ class Connection:
         self._addresses = self._new_addresses()
         self._onion = self._new_onion(self._policies)
         self._own: dict[str, Onion] = {}
+        self._bindings: dict[Operation[..., Any], Binding] = {}
 
     def policies_of(self, operation: Operation[..., Any]) -> Policies:
         """Return how an operation is called: its own policies over the upstream's."""
         return replace(self._policies, **cast("Any", operation.options.policies))
 
     def binding(self, operation: Operation[..., Any]) -> Binding:
-        """Return an operation ready to be sent."""
-        return Binding(self, operation)
+        """Return an operation ready to be sent, the same for all pages that call it."""
+        if operation not in self._bindings:
+            self._bindings[operation] = Binding(self, operation)
+        return self._bindings[operation]
 
     def send_of(self, operation: Operation[..., Any]) -> Send:
         """Return what sends an operation's requests through its layers."""

@@ -10,7 +10,7 @@ from bff.declare._fitting import mend_of
 from bff.declare._functions import closed_over, words_in
 from bff.declare._generics import substituted
 from bff.declare._solving import solved
-from bff.declare._symbol import Symbol, lift
+from bff.declare._symbol import Symbol, lifted
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fits, spell, union
 
@@ -72,7 +72,7 @@ class Derived(Generic[P, R]):
                 raise trace.fail(f"`{name}` takes any number of arguments", "name its parameters, with types")
         nodes = tuple(self._argument(trace, key, value) for key, value in bound.arguments.items())
         given = {key: node.type for key, node in zip(bound.arguments, nodes, strict=True)}
-        return trace.add(graph.Lifted, self._returns(given), function=self, arguments=nodes)
+        return trace.noted(graph.Lifted, self._returns(given), function=self, arguments=nodes)
 
     def _returns(self, given: Mapping[str, Type]) -> Type:
         """Return the type of the result, with the type variables that the arguments say filled in."""
@@ -101,7 +101,7 @@ class Derived(Generic[P, R]):
         if parameter not in self.hints:
             mend = f"annotate `{parameter}`: the plan decodes what it asks for"
             raise trace.fail(f"`{name}` does not say what `{parameter}` is", mend)
-        node, wanted = lift(value), self.hints[parameter]
+        node, wanted = lifted(value), self.hints[parameter]
         if not fits(node.type, wanted):
             what = f"`{name}` takes `{spell(wanted)}` as `{parameter}`, and gets `{spell(node.type)}`"
             raise trace.fail(what, mend_of(node, wanted))

@@ -83,6 +83,11 @@ def place_of(function: Callable[..., Any]) -> tuple[str, int]:
     return code.co_filename, code.co_firstlineno
 
 
+def placeholders(path: str) -> Sequence[str]:
+    """Return the names that stand in a path."""
+    return cast("Sequence[str]", _PLACEHOLDER.findall(path))
+
+
 def route_of(member: object) -> Route | None:
     """Return what `endpoint.*` noted on a member of a profile, if anything."""
     bearers = (member, getattr(member, "__func__", None), getattr(member, "fget", None))
@@ -100,19 +105,16 @@ def read_endpoint(
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
         return [Problem(f"an annotation cannot be read: {error}", "define the name at module level", where, file, line)]
-    signature = inspect.signature(function)
-    parameters = tuple(
-        parameter.replace(annotation=hints.get(parameter.name, UNSET))
-        for parameter in [*signature.parameters.values()][1:]
-    )
+    signature = [*inspect.signature(function).parameters.values()]
+    parameters = tuple(parameter.replace(annotation=hints.get(parameter.name, UNSET)) for parameter in signature[1:])
     found = Endpoint(profile, name, function, route, parameters, hints.get("return", UNSET))
-    return _problems(found) or found
+    return _problems(found, has_self=bool(signature) and signature[0].name == "self") or found
 
 
-def _problems(endpoint: Endpoint) -> list[Problem]:
+def _problems(endpoint: Endpoint, *, has_self: bool) -> list[Problem]:
     file, line = endpoint.place
     mistakes: list[tuple[str, str]] = []
-    if next(iter(inspect.signature(endpoint.function).parameters), "") != "self":
+    if not has_self:
         mistakes.append(("the endpoint does not take `self`", "write `self` as its first parameter, as in any method"))
     mistakes += answer_mistakes(endpoint.returns, is_traced=endpoint.is_traced)
     for parameter in endpoint.parameters:
@@ -123,7 +125,7 @@ def _problems(endpoint: Endpoint) -> list[Problem]:
             mend = f"annotate it: `{parameter.name}: int`"
             mistakes.append((f"`{parameter.name}` has no type", mend))
         else:
-            is_in_path = parameter.name in _PLACEHOLDER.findall(endpoint.route.path)
+            is_in_path = parameter.name in placeholders(endpoint.route.path)
             mistakes += marker_mistakes(parameter.name, parameter.annotation, is_in_path=is_in_path)
     mistakes += [*_path_mistakes(endpoint), *_option_mistakes(endpoint.route.options, endpoint.returns)]
     if inspect.isgeneratorfunction(endpoint.function) or inspect.isasyncgenfunction(endpoint.function):
@@ -151,12 +153,12 @@ def _path_mistakes(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
         yield f"the path `{path}` does not begin with a slash", f"write `/{path}`"
     if set("{}") & {*_PLACEHOLDER.sub("", path)}:
         yield f"the path `{path}` has a placeholder that is no name", "write it `{name}`"
-    names = _PLACEHOLDER.findall(path)
+    names = placeholders(path)
     if len({*names}) < len(names):
         yield f"the path `{path}` names a placeholder twice", "give each a name of its own"
     # A dependency may take what the endpoint does not.
     is_whole = not any(_has_dependency(parameter) for parameter in parameters.values())
-    for name in _PLACEHOLDER.findall(path):
+    for name in names:
         if name not in parameters and is_whole:
             yield f"the path names `{{{name}}}`, which is no parameter", f"add a parameter `{name}`"
         tp = unwrap(parameters[name].annotation) if name in parameters else str

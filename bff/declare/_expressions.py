@@ -12,7 +12,7 @@ from bff.declare._given import value_of
 from bff.declare._graph import Node
 from bff.declare._loops import begun, body, looped, made
 from bff.declare._state import state_around
-from bff.declare._symbol import Symbol, lift, node_of, trace_now
+from bff.declare._symbol import Symbol, lifted, node_of, trace_now
 from bff.declare._trace import NOWHERE, Trace, current_trace
 from bff.declare._types import spell, union, without_none
 from bff.declare._unwatched import unwatched
@@ -40,14 +40,18 @@ def optional(value: T, default: T | None = None) -> T:
 def _optional(value: object, default: object) -> Any:
     trace = trace_now()
     node, other = value_of(trace, "optional", value), value_of(trace, "optional", default)
+    return Symbol(trace.step(("optional", node.id, other.id), lambda: _given_way(trace, node, other)))
+
+
+def _given_way(trace: Trace, node: Node, other: Node) -> Node:
     _refuse_write(trace, "optional", other, "fallback(value, lambda: ...)")
     if not depends_on_call(trace, node):
         what = "`optional` of a value that depends on no call: nothing about it can fail"
         raise trace.fail(what, "drop it, or put it around the call")
     if trace.is_whole:
-        return Symbol(node)
+        return node
     tp, is_absent = union((node.type, other.type)), node.is_absent or other.is_absent
-    return Symbol(trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other))
+    return trace.add(graph.Optional, tp, is_absent=is_absent, value=node, default=other)
 
 
 def each(items: Iterable[T], fn: Callable[[T], R]) -> list[R]:
@@ -99,7 +103,7 @@ def when(condition: Any, then: Any, otherwise: Any) -> Any:
         raise trace.fail(f"`when` decides on a bool, and gets `{spell(node.type)}`", "compare it first")
     branches, blocks = _branches(trace, "when", (then, otherwise), since=node.id)
     tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)
-    made = trace.add(
+    made = trace.noted(
         graph.When, tp, is_absent=is_absent, condition=node, then=branches[0], otherwise=branches[1], blocks=blocks
     )
     _note_writes(trace, made, blocks)
@@ -138,7 +142,7 @@ def fallback(*alternatives: Any) -> Any:
             what = "`fallback` gets the same value twice: equal calls are one, and it fails only once"
             raise trace.fail(what, "give it another call to fall back on")
     tp, is_absent = union(branch.type for branch in branches), any(branch.is_absent for branch in branches)
-    made = trace.add(graph.Fallback, tp, is_absent=is_absent, branches=branches, blocks=blocks)
+    made = trace.noted(graph.Fallback, tp, is_absent=is_absent, branches=branches, blocks=blocks)
     _note_writes(trace, made, blocks)
     return Symbol(made)
 
@@ -158,7 +162,7 @@ def _branches(
                 nodes.append(_branch(trace, word, branch, block))
             blocks.append(block)
             continue
-        node = lift(branch)
+        node = lifted(branch)
         write = next((call for call in writes_in(node) if call.id > since), None)
         if write is not None:
             raise _undecided(trace, word, write)
@@ -221,17 +225,17 @@ def or_else(value: T | None, default: T) -> T:
     """Return `value`, or `default` where it is `None`."""
     if not isinstance(value, Symbol):
         return default if value is None else value
-    node, other = lift(value), value_of(trace_now(), "or_else", default)
+    node, other = node_of(value), value_of(trace_now(), "or_else", default)
     _refuse_write(trace_now(), "or_else", other, "when(is_none(value), lambda: ..., value)")
     tp = union((without_none(node.type), other.type))
-    return cast("T", Symbol(trace_now().add(graph.OrElse, tp, is_absent=other.is_absent, value=node, default=other)))
+    return cast("T", Symbol(trace_now().noted(graph.OrElse, tp, is_absent=other.is_absent, value=node, default=other)))
 
 
 def is_none(value: object) -> bool:
     """Say whether a value is `None`."""
     if not isinstance(value, Symbol):
         return value is None
-    return cast("bool", Symbol(trace_now().add(graph.IsNone, bool, value=node_of(value))))
+    return cast("bool", Symbol(trace_now().noted(graph.IsNone, bool, value=node_of(value))))
 
 
 def not_(value: object) -> bool:
@@ -241,7 +245,7 @@ def not_(value: object) -> bool:
     trace, node = trace_now(), node_of(value)
     if without_none(node.type) is not bool:
         raise trace.fail(f"`not_` negates a bool, and gets `{spell(node.type)}`", "compare it first")
-    return cast("bool", Symbol(trace.add(graph.Not, node.type, is_absent=node.is_absent, value=node)))
+    return cast("bool", Symbol(trace.noted(graph.Not, node.type, is_absent=node.is_absent, value=node)))
 
 
 def header(name: str) -> str | None:
@@ -249,9 +253,9 @@ def header(name: str) -> str | None:
     trace = trace_now()
     if type(name) is not str or not _TOKEN.fullmatch(name):
         raise trace.fail("`header` takes the name of a header", 'write it out: `header("accept-language")`')
-    return cast("str | None", Symbol(trace.add(graph.Header, str | None, name=name.lower())))
+    return cast("str | None", Symbol(trace.noted(graph.Header, str | None, name=name.lower())))
 
 
 def now() -> datetime:
     """Return the time of the request, in UTC, the same all over a page."""
-    return cast("datetime", Symbol(trace_now().add(graph.Now, datetime)))
+    return cast("datetime", Symbol(trace_now().noted(graph.Now, datetime)))

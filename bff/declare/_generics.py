@@ -99,9 +99,11 @@ def remembered(function: Callable[[Type], R]) -> Callable[[Type], R]:
     """
     Work something out once for each type, told apart by identity.
 
-    Equal types may differ: `int | str` equals `str | int`, and is written otherwise.
+    Equal types may differ: `int | str` equals `str | int`, and is written otherwise. Unions of the same parts in the
+    same order do not.
     """
     known: dict[int, tuple[Type, R]] = {}
+    unions: dict[tuple[int, ...], R] = {}
 
     @wraps(function)
     def found(tp: Type) -> R:
@@ -111,9 +113,13 @@ def remembered(function: Callable[[Type], R]) -> Callable[[Type], R]:
         except KeyError:
             if len(known) >= _MOST:
                 known.clear()
+                unions.clear()
+            parts = tuple(map(id, tp.__args__)) if type(tp) is UnionType else ()
+            value = unions[parts] if parts in unions else function(tp)
             # The type is kept, so that nothing else gets its number.
-            value = function(tp)
             known[number] = tp, value
+            if parts:
+                unions[parts] = value
             return value
 
     return found
@@ -174,6 +180,9 @@ def walk(tp: Type) -> Iterator[Type]:
     while waiting:
         part = waiting.pop()
         yield part
+        if type(part) is UnionType:
+            waiting += part.__args__
+            continue
         inner = peeled(part)
         if inner is not part and id(part) not in seen:
             seen.add(id(part))

@@ -254,6 +254,8 @@ class Lifted(Node):
 def nodes_in(values: Iterable[object]) -> Iterator[Node]:
     """Yield the nodes among values, and those in tuples among them."""
     for value in values:
+        if type(value) is str:
+            continue
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):

@@ -15,7 +15,7 @@ from bff._unset import UNSET, Unset
 from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of
 from bff.declare._stub import read_stub
-from bff.declare._symbol import Symbol, lift, trace_now
+from bff.declare._symbol import Symbol, lift, told_apart, trace_now
 from bff.declare._template import Parameter, Template
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import fits, spell
@@ -201,6 +201,8 @@ class Operation(Generic[P, R]):
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return one value for each parameter, in order; raises `TypeError` as a function would."""
         names = self._names
+        if names is not None and len(args) == len(names) and not kwargs:
+            return args
         if names is not None and len(args) + len(kwargs) == len(names) and {*kwargs} == {*names[len(args) :]}:
             return (*args, *(kwargs[name] for name in names[len(args) :]))
         bound = self.signature.bind(*args, **kwargs)
@@ -214,18 +216,25 @@ class Operation(Generic[P, R]):
             values = self.arguments(args, kwargs)
         except TypeError as error:
             raise trace.fail(f"`{self.full_name}`: {error}", f"call it as `{self.full_name}{self.signature}`") from None
-        nodes = tuple(
-            self._argument(parameter, value) for parameter, value in zip(self.parameters, values, strict=True)
-        )
+        given = told_apart(values) if self.is_read else None
+        if given is not None:
+            return Symbol(trace.step((self, trace.last_write, *given), lambda: self._read(trace, values)))
         if self.is_read:
-            call = trace.add(graph.Call, self.returns, operation=self, arguments=nodes, after=trace.last_write)
-            return Symbol(call)
+            return Symbol(self._read(trace, values))
+        nodes, after = self._nodes(values), trace.last_write
         if trace.is_read:
             what = f"`{self.full_name}` is a write ({self.method}), and the endpoint answers GET, which changes nothing"
             raise trace.fail(what, "answer another method: `@endpoint.post(...)`")
-        call = trace.add(graph.Call, self.returns, is_new=True, operation=self, arguments=nodes, after=trace.last_write)
+        call = trace.add(graph.Call, self.returns, is_new=True, operation=self, arguments=nodes, after=after)
         trace.note_write(call)
         return Symbol(call)
+
+    def _read(self, trace: Trace, values: tuple[Any, ...]) -> graph.Call:
+        nodes, after = self._nodes(values), trace.last_write
+        return trace.add(graph.Call, self.returns, operation=self, arguments=nodes, after=after)
+
+    def _nodes(self, values: tuple[Any, ...]) -> tuple[graph.Node, ...]:
+        return tuple(map(self._argument, self.parameters, values))
 
     def _argument(self, parameter: Parameter, value: object) -> graph.Node:
         node = lift(value)

@@ -28,9 +28,8 @@ def may_drop(code: CodeType) -> bool:
 def _decides(code: CodeType) -> bool:
     if code.co_exceptiontable or not _IDENTITY.isdisjoint(code.co_code[::2]):
         return True
-    own = {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
-    names = code.co_names
-    is_told = TYPE_TESTS.isdisjoint(own) and _METHODS.isdisjoint(names)
+    names, own = code.co_names, (code.co_varnames, code.co_freevars, code.co_cellvars)
+    is_told = all(map(TYPE_TESTS.isdisjoint, own)) and _METHODS.isdisjoint(names)
     return not is_told or (not TYPE_TESTS.isdisjoint(names) and not TYPE_TESTS.isdisjoint(_globals_of(code)))
 
 
@@ -39,9 +38,9 @@ def _globals_of(code: CodeType) -> Iterator[str]:
     text, names = code.co_code, code.co_names
     if _EXTENDED in text[::2]:
         yield from names
-    for at in range(0, len(text), 2):
-        if text[at] == _GLOBAL:
-            yield names[text[at + 1] >> 1]
+    for operation, argument in zip(text[::2], text[1::2], strict=True):
+        if operation == _GLOBAL:
+            yield names[argument >> 1]
 
 
 def _parts(code: CodeType) -> Iterator[CodeType]:

@@ -10,7 +10,7 @@ from bff.declare import _graph as graph
 from bff.declare._fitting import mend_of, suggest
 from bff.declare._models import infos_of, is_root_model, required_fields
 from bff.declare._narrowing import narrowed
-from bff.declare._symbol import Symbol, attribute, lift, node_of, trace_now
+from bff.declare._symbol import Symbol, attribute, lift, node_of, told_apart, trace_now
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import Type, fields, fits, is_model, members, spell, without_none
 from bff.declare._unwatched import unwatched
@@ -30,7 +30,7 @@ class _ShapeMeta(ModelMetaclass):
             if args:
                 first = next(iter(cls.model_fields), "field")
                 raise trace.fail(f"`{cls.__name__}` takes its fields by name", f"write `{first}=...`")
-            return Symbol(_build(trace, cls, _by_name(cls, values)))
+            return _built(trace, cls, _by_name(cls, values))
 
 
 class Shape(BaseModel, metaclass=_ShapeMeta):
@@ -68,14 +68,23 @@ class Shape(BaseModel, metaclass=_ShapeMeta):
         return made
 
 
+@unwatched
+def _built(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> Symbol:
+    return Symbol(_build(trace, shape, values))
+
+
 def _of(trace: Trace, shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]) -> Any:
-    return Symbol(_build(trace, shape, {**_matching(trace, shape, sources, values), **values}))
+    return _built(trace, shape, {**_matching(trace, shape, sources, values), **values})
 
 
 @unwatched
 def _of_symbols(shape: type[BaseModel], sources: tuple[object, ...], values: Mapping[str, Any]) -> Any:
     """Return the symbol for a shape that takes nothing from real values: reading these may run code of the user's."""
-    return _of(trace_now(), shape, sources, values)
+    trace, given = trace_now(), told_apart((*sources, *values.values()))
+    if given is None:
+        return _of(trace, shape, sources, values)
+    key = (shape, len(sources), *values, *given)
+    return Symbol(trace.step(key, lambda: _build(trace, shape, {**_matching(trace, shape, sources, values), **values})))
 
 
 def _attributes(name: str, sources: tuple[object, ...]) -> list[object]:
@@ -131,7 +140,6 @@ def _fields_of(source: object) -> frozenset[str]:
     return frozenset[str].intersection(*known) if known else frozenset()
 
 
-@unwatched
 def _build(trace: Trace, shape: type[BaseModel], values: Mapping[str, Any]) -> graph.Build:
     known = fields(shape)
     unknown = [name for name in values if name not in known]

@@ -36,32 +36,44 @@ class ClassState:
     values: Mapping[str, object]
     prints: Mapping[str, tuple[object, ...]]
 
+    def after(self, attributes: "MappingProxyType[str, object]") -> "ClassState":
+        """Return the state of the same class later."""
+        # A class may have a thousand endpoints, and each is compared: nothing is looked at one by one without need.
+        values = self.values
+        are_same_names = len(values) == len(attributes) and all(map(is_, values, attributes))
+        if not (are_same_names and all(map(is_, values.values(), attributes.values()))):
+            return _state_of(attributes)
+        return ClassState(values, {name: _print_of(values[name]) for name in self.prints})
+
     def changed(self, after: "ClassState") -> Iterator[str]:
         """Yield the names of what is another value later, or has other contents."""
-        # A class may have a thousand endpoints, and each is compared: nothing is looked at one by one without need.
-        before, now = self.values, after.values
-        is_same = before.keys() == now.keys() and all(map(is_, before.values(), now.values()))
-        if not is_same or self.prints != after.prints:
-            for name, value in now.items():
-                is_kept = before.get(name, UNSET) is value and self.prints.get(name) == after.prints.get(name)
+        if self.values is not after.values or self.prints != after.prints:
+            for name, value in after.values.items():
+                is_kept = self.values.get(name, UNSET) is value and self.prints.get(name) == after.prints.get(name)
                 if not is_kept and not name.startswith("__"):
                     yield name
 
 
-@unwatched
 def state_of_class(cls: type) -> Sequence[ClassState]:
     """Return the state of the attributes of a class and of those that it inherits from classes of the user's."""
-    return [
-        _state_of(vars(base)) for base in cls.__mro__ if not base.__module__.startswith("bff.") and base is not object
-    ]
+    return [_state_of(vars(base)) for base in _bases_of(cls)]
+
+
+def state_after(cls: type, before: Sequence[ClassState]) -> Sequence[ClassState]:
+    """Return the state of a class later."""
+    return [state.after(vars(base)) for state, base in zip(before, _bases_of(cls), strict=True)]
+
+
+def _bases_of(cls: type) -> Iterator[type]:
+    return (base for base in cls.__mro__ if not base.__module__.startswith("bff.") and base is not object)
 
 
 def _state_of(attributes: "MappingProxyType[str, object]") -> ClassState:
     own = attributes.copy()
-    own.pop("__annotations__", None)
     changing = {kind for kind in set(map(type, own.values())) if _is_changeable(kind)}
     found = own.items() if changing else ()
-    return ClassState(own, {name: _print_of(value) for name, value in found if type(value) in changing})
+    told = {name: _print_of(value) for name, value in found if type(value) in changing and name != "__annotations__"}
+    return ClassState(own, told)
 
 
 def changed(before: State, after: State) -> Iterator[str]:

@@ -1,32 +1,23 @@
 """The symbolic value: stands in for a real one while an endpoint is traced, and writes down what is done to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, Any, Final, ForwardRef, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, cast
 
 from bff._frames import user_frame
 from bff.declare import _graph as graph
 from bff.declare._arithmetic import result_of
-from bff.declare._fitting import DERIVED, instead_of_field, instead_of_index, suggest
-from bff.declare._generics import class_of, remembered, walk
+from bff.declare._fitting import DERIVED
 from bff.declare._graph import Node
-from bff.declare._models import computed_fields, required_keys
+from bff.declare._reading import type_of_attribute, type_of_item
 from bff.declare._trace import Trace, current_trace
 from bff.declare._types import (
-    Type,
     element,
-    fields,
-    has_length,
-    is_model,
     is_nullable,
-    item_at,
     listed,
-    mapping_value,
-    members,
     nullable_if,
     spell,
     type_of_constant,
-    typed_keys,
     union,
     without_none,
 )
@@ -36,16 +27,17 @@ from bff.errors import DeclarationError, Problem
 _Binary: TypeAlias = Callable[["Symbol", object], Any]
 
 _BRANCH = f"{DERIVED}; where the page itself has to branch, make the endpoint `async def`"
+_SIMPLE = (str, int, bool, type(None))
 _UNKNOWN = "a symbolic value is not known before a request runs:"
 
 
 class Symbol:
     """A value that is not known yet. Everything that would need the real one raises `DeclarationError`."""
 
-    __slots__ = ("__node",)
+    __slots__ = ("__held",)
 
     def __init__(self, node: Node | None) -> None:
-        object.__setattr__(self, "_Symbol__node", node)
+        object.__setattr__(self, "_Symbol__held", (node, current_trace()))
 
     if not TYPE_CHECKING:
 
@@ -68,8 +60,8 @@ class Symbol:
         return Symbol(_item(self, key))
 
 
-_held: Final[Callable[[Symbol], Node | None]] = vars(Symbol)["_Symbol__node"].__get__
-"""Return the node that a symbol was made with: asking the symbol itself would be traced."""
+_held: Final[Callable[[Symbol], tuple[Node | None, Trace | None]]] = vars(Symbol)["_Symbol__held"].__get__
+"""Return the node that a symbol was made with, and in which trace: two may have it. Asking itself would be traced."""
 
 
 def node_of(symbol: Symbol) -> Node:
@@ -78,12 +70,12 @@ def node_of(symbol: Symbol) -> Node:
 
     Raises `DeclarationError` where it may not be used.
     """
-    node = _held(symbol)
+    node, owner = _held(symbol)
     if node is None:
         return trace_now().caller_node()
     trace = current_trace()
-    if trace is not None and (node.scope or not trace.is_own(node)):
-        trace.check_use(node)
+    if trace is not None and (node.scope or trace is not owner or not trace.is_own(node)):
+        trace.check_use(node, owner)
     return node
 
 
@@ -98,7 +90,6 @@ def trace_now() -> Trace:
     return trace
 
 
-@unwatched
 def lift(value: object) -> Node:
     """Return the node for anything an endpoint may hold: a symbol, a list with symbols in it, a real value."""
     trace = trace_now()
@@ -112,6 +103,9 @@ def lift(value: object) -> Node:
     return trace.add(graph.Listing, listed(union(part.type for part in parts)), entries=parts)
 
 
+lifted = unwatched(lift)  # for where what is done is watched
+
+
 def _has_symbols(value: object) -> bool:
     """Say whether a value is symbolic, or a list, a tuple or a dict that holds one at any depth."""
     if type(value) is Symbol:
@@ -121,57 +115,23 @@ def _has_symbols(value: object) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_has_symbols, cast("Sequence[object]", value)))
 
 
+def told_apart(values: Iterable[object]) -> tuple[object, ...] | None:
+    """Return what makes symbolic and simple values equal to others; `None` where any is of another kind."""
+    found: list[object] = []
+    for value in values:
+        if type(value) is Symbol:
+            found.append(node_of(value).id)
+        elif type(value) in _SIMPLE:
+            found.append((type(value), value))
+        else:
+            return None
+    return tuple(found)
+
+
 def attribute(symbol: Symbol, name: str) -> Node:
     base, trace = node_of(symbol), trace_now()
-    known = _read_of(base.type)
-    if name not in known:
-        known[name] = _type_of_attribute(trace, base.type, name)
-    return trace.add(graph.Attribute, known[name], is_absent=base.is_absent, base=base, name=name)
-
-
-@remembered
-def _read_of(_: Type) -> dict[str, Type]:
-    """Return the types of those attributes of a type that were read already."""
-    return {}
-
-
-def _type_of_attribute(trace: Trace, tp: Type, name: str) -> Type:
-    parts = members(without_none(tp))
-    if not parts:
-        raise trace.fail(f"`.{name}` of a value that is always None", "read it from what may be there")
-    _check_common(trace, parts, name)
-    return nullable_if(is_nullable(tp), union(_field(trace, part, name) for part in parts))
-
-
-def _check_common(trace: Trace, parts: Sequence[Type], name: str) -> None:
-    """Refuse a field that only some of a union's models have."""
-    known = [[*fields(part)] if is_model(part) else list[str]() for part in parts]
-    lacking = [part for part, own in zip(parts, known, strict=True) if name not in own]
-    if lacking and any(name in own for own in known):
-        common = [field for field in known[0] if all(field in own for own in known)]
-        what = f"not every member of `{spell(union(parts))}` has a field `{name}`: `{spell(lacking[0])}` has none"
-        told = f"read what all of them have ({', '.join(common)})" if common else "they have no field in common"
-        raise trace.fail(what, f"{told}; to tell them apart, {DERIVED}")
-
-
-def _field(trace: Trace, tp: Type, name: str) -> Type:
-    if not is_model(tp):
-        what = f"`{spell(tp)}` has no field `{name}`: only the fields of models can be read here"
-        raise trace.fail(what, instead_of_field(tp, name))
-    known = fields(tp)
-    if name in known:
-        unread = next((part.__forward_arg__ for part in walk(known[name]) if isinstance(part, ForwardRef)), "")
-        if unread:
-            what = f"the type of `{spell(tp)}.{name}` cannot be read: a name in `{unread}` is not defined"
-            raise trace.fail(what, f"define or import it at module level, where `{spell(tp)}` is")
-        return known[name]
-    if name in computed_fields(tp):
-        what = f"`{spell(tp)}.{name}` is a computed field, which no upstream sends: only fields can be read here"
-        mend = f"read it in a @derived function that takes `{spell(tp)}`: that gets a real one, with all fields"
-        raise trace.fail(what, mend)
-    if hasattr(class_of(tp), name):
-        raise trace.fail(f"`{spell(tp)}.{name}` is no field: only fields can be read here", DERIVED)
-    raise trace.fail(f"`{spell(tp)}` has no field `{name}`", suggest(name, [*known]))
+    tp = type_of_attribute(trace, base.type, name)
+    return trace.add(graph.Attribute, tp, is_absent=base.is_absent, base=base, name=name)
 
 
 @unwatched
@@ -183,25 +143,9 @@ def _item(symbol: Symbol, key: object) -> Node:
         raise trace.fail(what, f"use a plain index, or {DERIVED}")
     if isinstance(key, slice):
         return _slice(base, cast("slice[object, object, object]", key))
-    value, is_there = _indexed(trace, tp, key)
+    value, is_there = type_of_item(trace, tp, key)
     nullable, is_absent = nullable_if(is_nullable(base.type), value), base.is_absent or not is_there
     return trace.add(graph.Index, nullable, is_absent=is_absent, base=base, key=key)
-
-
-def _indexed(trace: Trace, tp: Type, key: object) -> tuple[Type, bool]:
-    """Return the type of an item, and whether it is always there."""
-    keys = typed_keys(tp)
-    if keys is not None and isinstance(key, str):
-        if key not in keys:
-            raise trace.fail(f"`{spell(tp)}` has no key `{key}`", suggest(key, [*keys], "keys"))
-        return keys[key], key in required_keys(tp)
-    held = item_at(tp, key) if isinstance(key, int) else None
-    if held is not None:
-        return held, True
-    value = element(tp) if isinstance(key, int) else mapping_value(tp) if isinstance(key, str) else None
-    if value is None or (isinstance(key, int) and has_length(tp)):
-        raise trace.fail(f"`{spell(tp)}` cannot be indexed with `{key!r}`", instead_of_index(tp, key))
-    return value, False
 
 
 def _slice(base: Node, key: "slice[object, object, object]") -> Node:
@@ -220,7 +164,13 @@ def _slice(base: Node, key: "slice[object, object, object]") -> Node:
 @unwatched
 def binary(operator: str, left: object, right: object) -> Symbol:
     """Return the symbol for `left operator right`; raises `DeclarationError` where the types do not allow it."""
-    trace = trace_now()
+    trace, given = trace_now(), told_apart((left, right))
+    if given is None:
+        return Symbol(_binary(trace, operator, left, right))
+    return Symbol(trace.step((operator, *given), lambda: _binary(trace, operator, left, right)))
+
+
+def _binary(trace: Trace, operator: str, left: object, right: object) -> Node:
     a, b = lift(left), lift(right)
     if type(None) in (a.type, b.type):
         raise trace.fail(f"`{operator} None` would always be None: it passes through", "ask is_none(value)")
@@ -230,7 +180,7 @@ def binary(operator: str, left: object, right: object) -> Symbol:
         raise trace.fail(what, f"use values that have it, or {DERIVED}")
     tp = nullable_if(is_nullable(a.type) or is_nullable(b.type), tp)
     is_absent = a.is_absent or b.is_absent
-    return Symbol(trace.add(graph.Binary, tp, is_absent=is_absent, operator=operator, left=a, right=b))
+    return trace.add(graph.Binary, tp, is_absent=is_absent, operator=operator, left=a, right=b)
 
 
 def _define_operators() -> None:

@@ -1,18 +1,20 @@
 """The graph that a trace writes down: nodes in the order of their creation, equal ones once."""
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from bff._frames import call_span, user_frame
+from bff._unset import UNSET
 from bff.declare._graph import Call, Caller, Each, Fallback, Item, Node, When, nodes_in
 from bff.declare._types import Type
 from bff.declare._unwatched import unwatched
 from bff.errors import DeclarationError, Problem
 
 N = TypeVar("N", bound=Node)
+_Key: TypeAlias = tuple[object, ...]
 
 NOWHERE = frozenset[int]()
 
@@ -43,7 +45,9 @@ class Trace:
     the nodes of each block that write, in order, and `fences` the node that writes above each of those. `last_write` is
     the id of the last one above what is being traced, -1 without any; `open` are the items of the loops that are being
     traced, `pinned` those of the loops that go on one item after another: in them every call belongs to its item. An
-    endpoint that `is_read` may not write. `before` is a trace of the same endpoint, which knows where its lines are.
+    endpoint that `is_read` may not write. `before` is another trace of the same endpoint, whose nodes this one takes
+    over as long as it says the same. `keys` are what nodes are told apart by, `known` has the node of each; `steps` are
+    nodes that were made together, by what of, with the number of nodes that there were then.
     """
 
     where: str
@@ -53,7 +57,7 @@ class Trace:
     caller: Type | Problem = NOBODY
     is_whole: bool = False
     nodes: list[Node] = field(default_factory=list[Node])
-    keys: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    keys: list[_Key] = field(default_factory=list[_Key])
     parents: list[int] = field(default_factory=lambda: [-1])
     writes: list[list[int]] = field(default_factory=lambda: [[]])
     blocks_of: list[frozenset[int]] = field(default_factory=list[frozenset[int]])
@@ -63,38 +67,89 @@ class Trace:
     pinned: frozenset[int] = frozenset()
     before: "Trace | None" = None
     at_block: int = 0
-    _known: dict[tuple[object, ...], Node] = field(default_factory=dict[tuple[object, ...], Node])
+    steps: dict[tuple[object, ...], tuple[Node, int]] = field(
+        default_factory=dict[tuple[object, ...], tuple[Node, int]]
+    )
+    known: dict[_Key, Node] = field(default_factory=dict[_Key, Node])
 
-    @unwatched
     def add(self, kind: type[N], tp: Type, *, is_absent: bool = False, is_new: bool = False, **payload: Any) -> N:
         """Return the node of this kind and content, made now unless there is one already; with `is_new` always made."""
-        nodes, operands = self.nodes, list[Node]()
+        nodes, number = self.nodes, len(self.nodes)
+        operands: list[Node] = []
         parts: list[object] = []
         for value in cast("Iterable[object]", payload.values()):
-            parts.append(_identity(value))
-            if isinstance(value, Node):
+            if type(value) is str:
+                parts.append(value)
+            elif isinstance(value, Node):
                 operands.append(value)
-            elif isinstance(value, tuple):
-                operands += nodes_in(cast("tuple[object, ...]", value))
+                parts.append(value.id)
+            else:
+                parts.append(_identity(value))
+                if isinstance(value, tuple):
+                    operands += nodes_in(cast("tuple[object, ...]", value))
         for operand in operands:
-            if operand.id >= len(nodes) or nodes[operand.id] is not operand:
+            if operand.id >= number or nodes[operand.id] is not operand:
                 self.check(operand)
         pinned = self.pinned if self.pinned and issubclass(kind, (Call, When, Fallback, Each)) else NOWHERE
         key = (kind, pinned, *parts)
-        known = None if is_new else self._known.get(key)
+        if self.before is not None and (known := self._repeated(key, is_new=is_new)) is not None:
+            return cast("N", known)
+        known = None if is_new else self.known.get(key)
         if known is not None:
             if self.at_block not in self.blocks_of[known.id]:
                 self.blocks_of[known.id] |= {self.at_block}
             return cast("N", known)
-        number = len(nodes)
         scope = _scope(kind, number, payload, operands) | pinned
-        file, line = self._place_of(number, key)
+        file, line = self._place()
         node = kind(id=number, type=tp, scope=scope, is_absent=is_absent, file=file, line=line, **payload)
         nodes.append(node)
         self.keys.append(key)
         self.blocks_of.append(frozenset({self.at_block}))
-        self._known[key] = node
+        self.known[key] = node
         return node
+
+    @unwatched
+    def noted(self, kind: type[N], tp: Type, **payload: Any) -> N:
+        """Return what `add` returns, for where what is done is watched."""
+        return self.add(kind, tp, **payload)
+
+    def step(self, key: _Key, make: Callable[[], Node]) -> Node:
+        """
+        Return what `make` makes, which may be several nodes, of nothing but what is in a key.
+
+        A trace that has said the same as the one before it takes over all of them at once.
+        """
+        start, before = len(self.nodes), self.before
+        key = (start, self.pinned, *key)
+        known = before.steps.get(key) if before is not None else None
+        if before is not None and known is not None:
+            node, end = known
+            self.nodes += before.nodes[start:end]
+            self.keys += before.keys[start:end]
+            return node
+        # All of them belong to one line: the stack is looked through once.
+        outer, self.default_place = self.default_place, self._place()
+        try:
+            node = make()
+        finally:
+            self.default_place = outer
+        self.steps[key] = node, len(self.nodes)
+        return node
+
+    def _repeated(self, key: _Key, *, is_new: bool) -> Node | None:
+        """Return the node that the trace before this one has of the same, until this one says anything else."""
+        before, number = cast("Trace", self.before), len(self.nodes)
+        known = None if is_new else before.known.get(key)
+        if known is not None and known.id < number:
+            return known
+        if number < len(before.keys) and before.keys[number] == key:
+            self.nodes.append(before.nodes[number])
+            self.keys.append(key)
+            return before.nodes[number]
+        self.before = None
+        self.blocks_of = [frozenset({0})] * number
+        self.known = dict(zip(self.keys, self.nodes, strict=True))
+        return None
 
     def caller_node(self) -> Node:
         """Return the node for who is calling; raises `DeclarationError` where nothing says who that is."""
@@ -131,7 +186,8 @@ class Trace:
         self.blocks_of = [frozenset(block for block in each if block < mark.blocks) for each in self.blocks_of]
         self.fences = {fence: above for fence, above in self.fences.items() if fence < mark.nodes}
         self.last_write = mark.last_write
-        self._known = {key: node for key, node in self._known.items() if node.id < mark.nodes}
+        self.known = {key: node for key, node in self.known.items() if node.id < mark.nodes}
+        self.steps = {key: step for key, step in self.steps.items() if step[1] <= mark.nodes}
 
     def fail(self, what: str, mend: str) -> DeclarationError:
         """Return the error to raise for a mistake on the user's line that is running now."""
@@ -140,9 +196,9 @@ class Trace:
         self.problems.append(problem)
         return DeclarationError(problem)
 
-    def check_use(self, node: Node) -> None:
+    def check_use(self, node: Node, owner: "Trace | None") -> None:
         """Refuse what an endpoint uses and may not: what is of another trace, or of a loop that is over."""
-        self.check(node)
+        self.check(node, owner)
         if not node.scope <= self.open:
             what = "the item of an `each`, or what is made of it, is used outside of it"
             raise self.fail(what, "use it in the function of the `each`, and return from there what is made of it")
@@ -151,21 +207,14 @@ class Trace:
         """Say whether a node is one of this trace."""
         return node.id < len(self.nodes) and self.nodes[node.id] is node
 
-    def check(self, node: Node) -> None:
+    def check(self, node: Node, owner: "Trace | None" = None) -> None:
         """Refuse a node of another trace: it says nothing here."""
-        if not self.is_own(node):
+        if not self.is_own(node) or owner not in (None, self):
             what = "this symbolic value was made in another endpoint, or in an earlier trace of this one"
             raise self.fail(what, "make it where it is used; what endpoints share is a method or a function")
 
     def _place(self) -> tuple[str, int]:
         return self.default_place or user_frame()
-
-    def _place_of(self, number: int, key: tuple[object, ...]) -> tuple[str, int]:
-        """Return the place of a new node: where the trace before this one has made the same, if it has."""
-        before = self.before
-        if before is not None and number < len(before.keys) and before.keys[number] == key:
-            return before.nodes[number].file, before.nodes[number].line
-        return self._place()
 
 
 class Inside:
@@ -200,29 +249,23 @@ def _scope(kind: type[Node], number: int, payload: Mapping[str, Any], operands: 
     for operand in operands:
         if operand.scope:
             scope |= operand.scope
-    if issubclass(kind, Item):
+    if kind is Item:
         return scope | {number}
-    return scope - {payload["item"].id} if issubclass(kind, Each) else scope
-
-
-class _Identified(Protocol):
-    """Something that may be made anew in every trace, and is the same all the same."""
-
-    @property
-    def identity(self) -> object: ...
+    return scope - {payload["item"].id} if kind is Each else scope
 
 
 def _identity(value: object) -> object:
     """Return what makes a payload equal to another one: nodes by number, functions by code, the rest by value."""
     cls = type(value)
-    if cls is str:
+    if cls is str or isinstance(value, type):
         return value
     if isinstance(value, Node):
         return value.id
     if isinstance(value, tuple):
         return tuple(map(_identity, cast("tuple[object, ...]", value)))
-    if hasattr(value, "identity"):
-        return cast("_Identified", value).identity
+    identity = getattr(value, "identity", UNSET)
+    if identity is not UNSET:
+        return identity
     try:
         hash(value)
     except TypeError:

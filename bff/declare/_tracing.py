@@ -21,7 +21,7 @@ from bff.declare._profile import Profile
 from bff.declare._profile_settings import SETTINGS
 from bff.declare._settings import near_miss
 from bff.declare._source import class_place, dropped_problems, source_problems
-from bff.declare._state import hidden, state_of_class
+from bff.declare._state import ClassState, hidden, state_after, state_of_class
 from bff.declare._symbol import Symbol, lift
 from bff.declare._trace import Trace, tracing
 from bff.declare._types import as_class, fits, spell
@@ -81,7 +81,7 @@ def trace(endpoint: Endpoint) -> Traced:
     problems += [problem for problem in _idle(endpoint, seen) if (problem.file, problem.line) not in places]
     if first is None or problems:
         raise DeclarationError(problems)
-    second, wrong = _attempt(endpoint, seen, first.written)
+    second, wrong = _attempt(endpoint, seen, first)
     if second is None:
         raise DeclarationError(wrong)
     if (first.written.keys, first.answer.id) != (second.written.keys, second.answer.id):
@@ -106,22 +106,26 @@ def _refuse_upstreams(endpoint: Endpoint) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What one run of an endpoint wrote down."""
+    """What one run of an endpoint wrote down, and how it left the class."""
 
     written: Trace
     answer: Node
+    state: Sequence[ClassState]
 
 
-def _attempt(endpoint: Endpoint, seen: Watched, before: Trace | None = None) -> tuple[_Run | None, Sequence[Problem]]:
-    """Run an endpoint; return what it wrote down, or else what is wrong; `before` is what it wrote down before."""
+def _attempt(endpoint: Endpoint, seen: Watched, before: _Run | None = None) -> tuple[_Run | None, Sequence[Problem]]:
+    """Run an endpoint; return what it wrote down, or else what is wrong; `before` is the run before it."""
     profile, is_read = endpoint.profile, endpoint.route.method == "GET"
     is_whole, code = profile.on_partial == "fail", inspect.unwrap(endpoint.function).__code__
-    written = Trace(endpoint.where, is_read=is_read, caller=caller_type(profile), is_whole=is_whole, before=before)
+    caller = before.written.caller if before else caller_type(profile)
+    written = Trace(endpoint.where, is_read=is_read, caller=caller, is_whole=is_whole)
+    written.before = before.written if before else None
+    state = before.state if before else state_of_class(profile)
     try:
         with tracing(written):
             symbols = {p.name: Symbol(written.add(graph.Param, p.annotation, name=p.name)) for p in endpoint.parameters}
             with watching(code, seen) if before is None else nullcontext():
-                result = _call(endpoint, written, symbols)
+                result, state = _call(endpoint, written, symbols, state)
             # The answer is looked at after the endpoint has returned, and belongs to the line where it did.
             written.default_place = (code.co_filename, seen.line)
             answer = _answer(written, endpoint, result)
@@ -130,12 +134,15 @@ def _attempt(endpoint: Endpoint, seen: Watched, before: Trace | None = None) -> 
     if written.problems:
         # Something of the user's caught the error that told of it.
         return None, written.problems
-    return _Run(written, answer), ()
+    return _Run(written, answer, state), ()
 
 
-def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> object:
+def _call(
+    endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol], before: Sequence[ClassState]
+) -> tuple[object, Sequence[ClassState]]:
+    """Return what an endpoint returns, and the state of its class then; refuse one that has changed that."""
     profile = _instance(endpoint)
-    held, before = {*hidden(profile)}, state_of_class(endpoint.profile)
+    held = _hides(profile)
     try:
         result = endpoint.function(profile, **symbols)
     except DeclarationError as error:
@@ -147,13 +154,26 @@ def _call(endpoint: Endpoint, written: Trace, symbols: Mapping[str, Symbol]) -> 
         file, line = _last_place(endpoint, error)
         what, mend = _explained(error)
         raise DeclarationError(Problem(what, mend, written.where, file, line)) from error
-    states = zip(before, state_of_class(endpoint.profile), strict=True)
-    names = [*chain(*(state.changed(now) for state, now in states)), *({*hidden(profile)} - held)]
+    after, names = _changed(endpoint.profile, before)
+    names += _hides(profile) - held
     if names:
         what = f"the endpoint changes `{endpoint.profile.__name__}.{names[0]}`: that is done once, at start-up"
         mend = "a profile holds nothing between requests: what is counted or kept belongs in an upstream"
         raise DeclarationError(Problem(what, mend, written.where, *endpoint.place))
-    return result
+    return result, after
+
+
+@unwatched
+def _hides(profile: Profile) -> set[str]:
+    return {*hidden(profile)}
+
+
+@unwatched
+def _changed(profile: type[Profile], before: Sequence[ClassState]) -> tuple[Sequence[ClassState], list[str]]:
+    """Return the state of a class, and the names of what has changed in it since."""
+    after = state_after(profile, before)
+    states = zip(before, after, strict=True)
+    return after, [*chain(*(state.changed(now) for state, now in states))]
 
 
 def _explained(error: Exception) -> tuple[str, str]:

@@ -195,12 +195,10 @@ def fits(source: Type, target: Type) -> bool:
     mappings by the same rules (they are read, never written). Nothing is parsed: `str` never becomes `Decimal`.
     A `bool` is no `int` here, and a `datetime` no `date`: on the wire they are not what was promised.
     """
-    if source is target:
-        return True
     wanted = members(target)
-    return any(part in (Any, object) for part in wanted) or all(
-        any(_member_fits(part, other) for other in wanted) for part in _alternatives(source)
-    )
+    if source is target or source in wanted or Any in wanted or object in wanted:
+        return True
+    return all(any(_member_fits(part, other) for other in wanted) for part in _alternatives(source))
 
 
 def _alternatives(tp: Type) -> Iterator[Type]:

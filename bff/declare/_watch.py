@@ -51,7 +51,7 @@ def watching(endpoint: CodeType, seen: Watched) -> Generator[None]:
         # As `is_users`, without a call: nearly all that happens is what our own functions call.
         module = frame.f_globals.get("__name__", "")
         is_own = not PASSES_ON[module]
-        if not is_own and event in _OF_C:
+        if not is_own and (event in _OF_C or (event == "call" and module not in TELLING)):
             return
         code, outer = frame.f_code, frame.f_back
         if event in ("call", "return") and is_own:

@@ -22,7 +22,11 @@ class Block:
     def write(self, text: str) -> None:
         """Add one line, or several."""
         pad = "    " * self.depth
-        self.lines += [pad + line for line in text.split("\n")]
+        self.lines += [pad + line for line in text.split("\n")] if "\n" in text else (pad + text,)
+
+    def under(self, text: str) -> None:
+        """Add one line that stands one deeper."""
+        self.lines.append("    " * (self.depth + 1) + text)
 
     def inner(self) -> "Block":
         """Return a block one deeper, written to the same lines."""

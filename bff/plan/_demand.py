@@ -1,9 +1,10 @@
 """Work out backwards, from the answer, which parts of every value are needed."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import UnionType
 from typing import TypeVar, Union, get_args
+
+from msgspec import Struct, field
 
 from bff.declare import _graph as graph
 from bff.declare._generics import walk
@@ -23,8 +24,7 @@ from bff.plan._shapes import models_in, shape_facts
 from bff.plan._style import style_of
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):  # of which a plan makes many: as a dataclass it takes several times as long
     """
     What is needed of one value: all of it, or some fields, or something of its items; nothing but its being there.
 
@@ -90,16 +90,15 @@ def demand(traced: Traced, roots: Iterable[Node] = ()) -> Mapping[int, Demand]:
     needed[traced.answer.id] = _of_answer(traced)
     sources = {node.item.id: node.items for node in traced.nodes if isinstance(node, graph.Each)}
 
-    def need(node: Node, what: Demand) -> None:
-        known = needed.get(node.id)
-        needed[node.id] = what if known is None else known.merged(what)
-
     for node in reversed(traced.nodes):
-        if node.id in needed:
+        wanted = needed.get(node.id)
+        if wanted is not None:
+            asked = _demands(node, wanted)
             if isinstance(node, graph.Item):
-                need(sources[node.id], Demand(items=needed[node.id]))
-            for operand, what in _demands(node, needed[node.id]):
-                need(operand, what)
+                asked = [(sources[node.id], Demand(items=wanted)), *asked]
+            for operand, what in asked:
+                known = needed.get(operand.id)
+                needed[operand.id] = what if known is None else known.merged(what)
     return needed
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -38,11 +38,11 @@ def encoder_of(answer: Node, style: Style) -> Encoder:
     """Return what writes the answer of a graph, which is data by now: its Shapes are dicts."""
     left: dict[str, str] = {}
     floats: list[tuple[str | None, ...]] = []
-    for leaf in _leaves(answer, style, _Place(), set()):
-        if not leaf.is_alike(has_small_floats=True):
-            left.setdefault(leaf.place.path or "*", spell(leaf.type))
-        elif not leaf.is_alike(has_small_floats=False):
-            floats.append(leaf.place.keys)
+    for leaf in _leaves(answer, style, None, set()):
+        if leaf.is_alike(has_small_floats=True):
+            floats.append(tuple(key for _, key in _steps_to(leaf.place)))
+        else:
+            left.setdefault(_path(leaf.place) or "*", spell(leaf.type))
     if left:
         return Encoder(by_pydantic, "pydantic", tuple(left.items()))
     return Encoder(partial(_by_either, where(floats)) if floats else by_msgspec, "msgspec", ())
@@ -80,18 +80,20 @@ def _data_of(value: Any) -> Any:
     raise TypeError
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A place in an answer: as a user would write its path, and by the keys that lead there, `None` for any item."""
+_Place: TypeAlias = "tuple[_Place, str, str | None] | None"
+"""A place in an answer: the one around it, its name, and the key that leads there, `None` for any item of a list."""
 
-    path: str = ""
-    keys: tuple[str | None, ...] = ()
 
-    def at(self, name: str, key: str) -> "_Place":
-        return _Place(f"{self.path}.{name}" if self.path else name, (*self.keys, key))
+def _steps_to(place: _Place) -> Iterator[tuple[str, str | None]]:
+    if place is not None:
+        around, name, key = place
+        yield from _steps_to(around)
+        yield name, key
 
-    def any_item(self) -> "_Place":
-        return _Place(f"{self.path}[]", (*self.keys, None))
+
+def _path(place: _Place) -> str:
+    """Write a place as a user would."""
+    return "".join(name if key is None else f".{name}" for name, key in _steps_to(place)).removeprefix(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +109,41 @@ class _Leaf:
         return is_alike(self.type, has_small_floats=has_small_floats)
 
 
-def _leaves(node: Node, style: Style, place: _Place, seen: set[tuple[int, str]]) -> Iterator[_Leaf]:
-    if (node.id, place.path) in seen:
+def _leaves(node: Node, style: Style, place: _Place, seen: set[tuple[int, _Place]]) -> Iterator[_Leaf]:
+    """Yield the parts of an answer that msgspec may write in another way than pydantic."""
+    if (node.id, place) in seen:
         return
-    seen.add((node.id, place.path))
+    seen.add((node.id, place))
     inner = passed_on(node)
     if isinstance(node, graph.Build):
         yield from _leaves_of_shape(node, style, place, seen)
     elif inner:
-        at = place.any_item() if isinstance(node, graph.Each | graph.Listing) else place
+        at = (place, "[]", None) if isinstance(node, graph.Each | graph.Listing) else place
         for part in inner:
             yield from _leaves(part, style, at, seen)
     elif style.is_plain or not has_fields(node.type):
-        yield _Leaf(place, node.type, _is_made(node))
+        # Most parts are alike whoever made them.
+        if not is_made_alike(node.type):
+            yield from _unlike(_Leaf(place, node.type, _is_made(node)))
     else:
         # Pydantic makes data of it, in the client's style: of what is in that, only floats are not alike.
-        yield _Leaf(place, float, is_made=False)
+        yield from _unlike(_Leaf(place, float, is_made=False))
 
 
-def _leaves_of_shape(node: graph.Build, style: Style, place: _Place, seen: set[tuple[int, str]]) -> Iterator[_Leaf]:
+def _unlike(leaf: _Leaf) -> Iterator[_Leaf]:
+    if not leaf.is_alike(has_small_floats=False):
+        yield leaf
+
+
+def _leaves_of_shape(node: graph.Build, style: Style, place: _Place, seen: set[tuple[int, _Place]]) -> Iterator[_Leaf]:
     facts = shape_facts(node, style)
     if facts.is_plain:  # else pydantic writes it, and that is taken over as it is
         for name, value in node_fields(node):
-            yield from _leaves(value, style, place.at(name, facts.keys[name]), seen)
+            if isinstance(value, graph.Attribute) and style.is_plain and is_made_alike(value.type):
+                continue  # as most are
+            yield from _leaves(value, style, (place, name, facts.keys[name]), seen)
         for name, default in facts.defaults.items():
-            yield _Leaf(place.at(name, facts.keys[name]), type_of_constant(default), is_made=True)
+            yield from _unlike(_Leaf((place, name, facts.keys[name]), type_of_constant(default), is_made=True))
 
 
 def _is_made(node: Node) -> bool:

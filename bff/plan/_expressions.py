@@ -10,7 +10,7 @@ from bff.plan._asking import calls_behind, is_looked_at, may_be_none, may_break,
 from bff.plan._block import Block
 from bff.plan._layout import bracketed, quoted, spread, unpacked, value_name
 from bff.plan._names import Names
-from bff.plan._schedule import Schedule, Step
+from bff.plan._schedule import NOTHING, Schedule, Step
 from bff.plan._shapes import ShapeFacts, shape_facts
 from bff.plan._style import Style, has_fields
 
@@ -84,6 +84,8 @@ class Expressions:
 
     def _write(self, node: Node, block: Block, *, is_data: bool) -> str:
         match node:
+            case graph.Attribute():  # most are
+                return self._guarded(node.base, block, f"{{}}.{node.name}")
             case graph.Listing():
                 return bracketed("[", [self.value(entry, block, is_data=is_data) for entry in node.entries], "]")
             case graph.OrElse():
@@ -117,8 +119,6 @@ class Expressions:
 
     def _operation(self, node: Node, block: Block) -> str:
         match node:
-            case graph.Attribute():
-                return self._guarded(node.base, block, f"{{}}.{node.name}")
             case graph.Index():
                 return self._guarded(node.base, block, f"at({{}}, {quoted(node.key)})")
             case graph.Slice():
@@ -183,7 +183,7 @@ class Expressions:
             tried = taken.inner()
             tried.write(f"{name} = {self.value(node.value, tried, is_data=is_data)}")
             taken.write(f"except ContractViolation as e{node.id}:")
-            taken.inner().write(f"{self._frame}.broken[{node.id}] = e{node.id}")
+            taken.under(f"{self._frame}.broken[{node.id}] = e{node.id}")
         else:
             taken.write(f"{name} = {self.value(node.value, taken, is_data=is_data)}")
         self.certain = outside
@@ -203,7 +203,7 @@ class Expressions:
         outside, inner, codes = self.certain, step.inner if step else (), list[str]()
         blocks = [block.branch() for _ in node.branches]
         for number, branch in enumerate(node.branches):
-            self.certain = outside | self._steps.certain(inner[number].hard if inner else ())
+            self.certain = outside | self._steps.certain((inner[number] if inner else NOTHING).hard)
             codes.append(self.value(branch, blocks[number], is_data=is_data))
         self.certain = outside
         if not any(branch.lines for branch in blocks):
@@ -222,13 +222,13 @@ class Expressions:
         step, item, name = self._steps.step_of(node), node.item.id, value_name(node.id, is_data=is_data)
         read = self._atom if may_be_none(node.items) else self.value
         items = self.outcome(node) if step else read(node.items, block)
-        loop, around, variable = block.loop(item), self.regions, f"i{item}"
+        loop, around, outside, variable = block.loop(item), self.regions, self.certain, f"i{item}"
         if step is not None:
+            self.certain |= self._steps.certain(step.inner[0].hard)
             self.regions, variable = (item, *around), f"v{item}, f{item}, i{item}"
             if step.number not in self._columns:
                 variable = f"q{item}"
                 loop.write(unpacked(item, variable))
-        outside, self.certain = self.certain, self.certain | self._steps.certain(step.inner[0].hard if step else ())
         code = self.value(node.body, loop, is_data=is_data)
         code = self.required(code, node.body, node.body.type, "an item of a list")
         self.certain, self.regions = outside, around

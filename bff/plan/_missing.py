@@ -57,7 +57,7 @@ def optional_parts(traced: Traced, scheduled: Schedule, style: Style) -> Iterato
     """Yield what may be missing, in the order of the answer."""
     places: dict[int, list[Place]] = {}
     nodes: dict[int, graph.Optional] = {}
-    for node, place in _Places(scheduled, style).of(traced.answer, Place()):
+    for node, place in _Places(scheduled, style, _doubtful(traced)).of(traced.answer, Place()):
         nodes[node.id] = node
         places.setdefault(node.id, []).append(place)
     required = scheduled.required
@@ -70,25 +70,35 @@ def optional_parts(traced: Traced, scheduled: Schedule, style: Style) -> Iterato
             yield OptionalPart(tuple(places[number]), tuple(visible), number, can_break)
 
 
+def _doubtful(traced: Traced) -> frozenset[int]:
+    """Return the values, by number, that are made from anything that may be missing: most of an answer is not."""
+    found: set[int] = set()
+    for node in traced.nodes:
+        if isinstance(node, graph.Optional) or any(operand.id in found for operand in node.operands):
+            found.add(node.id)
+    return frozenset(found)
+
+
 class _Places:
     """Goes through an answer, from its parts to the values that they are made from."""
 
-    def __init__(self, scheduled: Schedule, style: Style) -> None:
+    def __init__(self, scheduled: Schedule, style: Style, doubtful: frozenset[int]) -> None:
         self._scheduled = scheduled
         self._style = style
         self._seen: set[tuple[int, Place]] = set()
-        self._is_doubtful: dict[int, bool] = {}
+        self._doubtful = doubtful
 
     def of(self, node: Node, place: Place) -> Iterator[tuple[graph.Optional, Place]]:
         """Yield every `optional` that a part of the answer is made from, with the place of that part."""
-        if not self._has_optional(node) or (node.id, place) in self._seen:
+        if node.id not in self._doubtful or (node.id, place) in self._seen:
             return
         self._seen.add((node.id, place))
         match node:
             case graph.Build():
                 facts = shape_facts(node, self._style)
                 for name, value in node_fields(node):
-                    yield from self.of(value, place.at(facts.keys[name]))
+                    if value.id in self._doubtful:
+                        yield from self.of(value, place.at(facts.keys[name]))
             case graph.Each():
                 yield from self.of(node.items, place)
                 yield from self.of(node.body, self._inside(node, place))
@@ -102,14 +112,6 @@ class _Places:
             case _:
                 # What the answer is worked out from has no places in it: all of it is this one.
                 yield from self._all(node.operands, replace(place, is_part=False))
-
-    def _has_optional(self, node: Node) -> bool:
-        """Say whether anything that a value is made from may be missing: most of an answer may not."""
-        known = self._is_doubtful.get(node.id)
-        if known is None:
-            known = isinstance(node, graph.Optional) or any(map(self._has_optional, node.operands))
-            self._is_doubtful[node.id] = known
-        return known
 
     def _all(self, nodes: Sequence[Node], place: Place) -> Iterator[tuple[graph.Optional, Place]]:
         for node in nodes:

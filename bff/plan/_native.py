@@ -1,6 +1,6 @@
 """What msgspec reads, and what it writes, exactly as pydantic does."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Meta
 from pydantic import BaseModel, TypeAdapter
 
+from bff.declare._generics import remembered
 from bff.declare._types import Type, as_class, origin_of, unwrap
 
 __all__ = ["is_made_alike", "is_read_alike", "is_written_alike", "reader_of_text", "small_float"]
@@ -32,6 +33,7 @@ def is_read_alike(tp: Type) -> bool:
     return tp is None or (as_class(tp) is not None and tp in _READ) or _is_plain_choice(tp)
 
 
+@remembered
 def reader_of_text(tp: Type) -> Callable[[str], Any] | None:
     """Return what makes a value of a text as pydantic does, where one is sent for a type; else `None`."""
     if as_class(tp) is None or tp not in _TEXTS:
@@ -45,29 +47,47 @@ def is_written_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
 
     Models may be among them: pydantic itself writes those, wherever they stand.
     """
-    return all(_is_written_alike(leaf) or (leaf is float and has_small_floats) for leaf in _leaves(tp))
+    return all(leaf is float and has_small_floats for leaf in _unlike(tp))
 
 
 def is_made_alike(tp: Type, *, has_small_floats: bool = False) -> bool:
     """Say the same of values that code of the user's may have made: their offsets from UTC are of any length."""
-    return is_written_alike(tp, has_small_floats=has_small_floats) and not any(
-        leaf in (datetime, time) for leaf in _leaves(tp)
-    )
+    return is_written_alike(tp, has_small_floats=has_small_floats) and not _has_offsets(tp)
 
 
-def _leaves(tp: Type) -> Iterator[Type]:
-    """Yield what the values of a type are in the end; a container of an unknown kind is one of them."""
-    tp = unwrap(tp)
+@remembered
+def _has_offsets(tp: Type) -> bool:
+    return any(leaf in (datetime, time) for leaf in _leaves(tp))
+
+
+@remembered
+def _unlike(tp: Type) -> tuple[Type, ...]:
+    return tuple(leaf for leaf in _leaves(tp) if not _is_written_alike(leaf))
+
+
+@remembered
+def _leaves(tp: Type) -> tuple[Type, ...]:
+    """Return what the values of a type are in the end; a container of an unknown kind is one of them."""
+    found: list[Type] = []
+    inside: list[Type] = []  # an alias may be made of itself
+    waiting = [tp]
+    while waiting:
+        part = unwrap(waiting.pop())
+        inner = _inner(part)
+        if inner is None:
+            found += map(type, get_args(part)) if origin_of(part) is Literal else (part,)
+        elif part not in inside:
+            inside.append(part)
+            waiting += inner
+    return tuple(found)
+
+
+def _inner(tp: Type) -> Sequence[Type] | None:
+    """Return what a union or a container is made of; `None` for anything else."""
     origin, args = origin_of(tp) or tp, get_args(tp)
     if origin in (Union, UnionType) or (origin in (list, tuple, Sequence) and args):
-        for arg in args:
-            yield from () if arg is Ellipsis else _leaves(arg)
-    elif origin in (dict, Mapping) and args and unwrap(args[0]) is str:
-        yield from _leaves(args[1])
-    elif origin is Literal:
-        yield from map(type, args)
-    else:
-        yield tp
+        return [arg for arg in args if arg is not Ellipsis]
+    return args[1:] if origin in (dict, Mapping) and args and unwrap(args[0]) is str else None
 
 
 def _is_written_alike(leaf: Type) -> bool:

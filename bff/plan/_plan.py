@@ -1,5 +1,6 @@
 """The frozen `Plan`: everything about an endpoint that can be known before traffic."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +38,7 @@ class Plan:
     that write, by number, in order; `size` is how many of the steps are taken once for a request; `headers` are those
     that the endpoint reads; `slots` is how many results of `@derived` functions are kept during a request. `straight`
     makes the calls of a plan that is nothing but reads; `encoder` writes what `answer` returns. `notes` say where
-    pydantic is asked more than it would have to be.
+    pydantic is asked more than it would have to be; `calls` are the steps that are calls, as they are declared.
 
     Where the plan `is_read` nothing of it ever writes; with `has_joins` some calls are made for several items at once;
     where it `can_break` a part of the answer may be missing although no step has failed.
@@ -57,19 +58,16 @@ class Plan:
     encoder: Encoder
     source: str
     notes: tuple[str, ...]
+    calls: tuple[PlannedCall, ...] = field(init=False)
     is_read: bool = field(init=False)
     has_joins: bool = field(init=False)
     can_break: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "calls", tuple(step for step in self.steps if isinstance(step, PlannedCall)))
         object.__setattr__(self, "is_read", all(call.operation.is_read for call in self.calls))
         object.__setattr__(self, "has_joins", any(call.is_joined for call in self.calls))
         object.__setattr__(self, "can_break", any(part.can_break for part in self.optionals))
-
-    @property
-    def calls(self) -> tuple[PlannedCall, ...]:
-        """The steps that are calls, in the order of their declaration."""
-        return tuple(step for step in self.steps if isinstance(step, PlannedCall))
 
     @property
     def operations(self) -> tuple[Operation[..., Any], ...]:
@@ -116,8 +114,11 @@ def plan_of(traced: Traced) -> Plan:
 def _refuse_one_key_for_two(traced: Traced) -> None:
     style = style_of(traced.endpoint.profile)
     for node in (node for node in traced.nodes if isinstance(node, graph.Build)):
+        keys = shape_facts(node, style).keys
+        if len({*keys.values()}) == len(keys):
+            continue
         owners: dict[str, str] = {}
-        for name, key in shape_facts(node, style).keys.items():
+        for name, key in keys.items():
             first = owners.setdefault(key, name)
             if first != name:
                 what = f"`{first}` and `{name}` of `{node.shape.__name__}` are both written as `{key}`"
@@ -127,10 +128,9 @@ def _refuse_one_key_for_two(traced: Traced) -> None:
 
 def _shared(live: Sequence[Node]) -> list[int]:
     """Return the `@derived` results that have several users: they are computed once for a request."""
-    users: dict[int, int] = {}
-    for operand in (operand for node in live for operand in node.operands):
-        users[operand.id] = users.get(operand.id, 0) + 1
-    return [node.id for node in live if isinstance(node, graph.Lifted) and not node.scope and users.get(node.id, 0) > 1]
+    lifted = [node.id for node in live if isinstance(node, graph.Lifted) and not node.scope]
+    users = Counter[int](operand.id for node in live if lifted for operand in node.operands)
+    return [number for number in lifted if users[number] > 1]
 
 
 def _code(

@@ -1,8 +1,11 @@
 """Work out which steps a request takes, what each waits for, and which of them the answer cannot do without."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from bff.declare import _graph as graph
 from bff.declare._graph import Node
@@ -14,8 +17,7 @@ Region: TypeAlias = int | None
 """Where a step is taken: once for every value of an `each` item, by the item's id, or once for a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """
     The steps that a value depends on, by number.
 
@@ -25,12 +27,12 @@ class Needs:
 
     hard: frozenset[int] = frozenset()
     soft: frozenset[int] = frozenset()
-    settled: frozenset[int] = field(init=False, repr=False, compare=False)
-    in_order: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    settled: frozenset[int] = frozenset()
+    in_order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settled", self.hard | self.soft)
-        object.__setattr__(self, "in_order", tuple(sorted(self.hard)))
+        force_setattr(self, "settled", self.hard | self.soft if self.soft else self.hard)
+        force_setattr(self, "in_order", tuple(sorted(self.hard)))
 
 
 NOTHING: Final = Needs()
@@ -126,7 +128,7 @@ class Schedule:
             node.is_sequential for node in loops if isinstance(node, graph.Each) and node.item.id in self.around(region)
         )
 
-    def certain(self, numbers: Iterable[int]) -> frozenset[int]:
+    def certain(self, numbers: frozenset[int]) -> frozenset[int]:
         """Return the steps that must have succeeded where these have: they and what they are made from."""
         return self._closure(numbers, lambda step: isinstance(step.node, graph.Each))
 
@@ -161,7 +163,9 @@ class Schedule:
             found |= inside
         return found
 
-    def _closure(self, numbers: Iterable[int], goes_inside: Callable[[Step], bool]) -> frozenset[int]:
+    def _closure(self, numbers: frozenset[int], goes_inside: Callable[[Step], bool]) -> frozenset[int]:
+        if not numbers:
+            return numbers
         found: set[int] = set()
         waiting = [*numbers]
         while waiting:
@@ -229,6 +233,8 @@ class _Scheduler:
 
     def _of(self, node: Node) -> Needs:
         match node:
+            case graph.Attribute():  # most are
+                return self._needs[node.base.id]
             case graph.Call():
                 return self._step(node, self._call(node))
             case graph.When() | graph.Fallback():
@@ -239,7 +245,8 @@ class _Scheduler:
                 value, default = self._needs[node.value.id], self._needs[node.default.id]
                 return Needs(default.hard, value.settled | default.soft)
             case _:
-                return joined(self._needs[operand.id] for operand in node.operands)
+                needs = [self._needs[operand.id] for operand in node.operands]
+                return needs[0] if len(needs) == 1 else joined(needs)
 
     def _step(self, node: Node, needs: Needs, *inner: Needs) -> Needs:
         region, number = self._region(node.scope), len(self._steps)

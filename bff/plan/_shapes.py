@@ -19,6 +19,9 @@ _PLAIN = HARMLESS | {"serialize_by_alias", "validate_by_alias"}
 """What a Shape's configuration may set that changes neither its values nor how they are written."""
 
 
+_NO_MODELS = frozenset[Any]()
+
+
 @dataclass(frozen=True, slots=True)
 class ShapeFacts:
     """
@@ -45,13 +48,17 @@ class ShapeFacts:
         return any(is_nullable(tp) for tp in self.types.values())
 
 
-@lru_cache(maxsize=64)
 def shape_facts(node: graph.Build, style: Style = PLAIN) -> ShapeFacts:
     """
     Return what is known of a Shape and the values that it is built from, where it is written in a style.
 
     What plans an endpoint asks for it again and again; of other endpoints nothing is kept for long.
     """
+    return _facts(node, style)
+
+
+@lru_cache(maxsize=64)
+def _facts(node: graph.Build, style: Style) -> ShapeFacts:
     shape: type[BaseModel] = node.shape
     known = _known(shape, style)
     defaults = {name: default for name, default in known.defaults.items() if name not in node.names}
@@ -126,4 +133,6 @@ def _given(node: graph.Build, known: ShapeFacts) -> str:
 @remembered
 def models_in(tp: Type) -> frozenset[Any]:
     """Return the models that a type is made of."""
+    if isinstance(tp, type) and tp not in CHECKED:
+        return frozenset({tp}) if is_model(tp) else _NO_MODELS
     return frozenset(part for part in walk(tp) if is_model(part))

@@ -67,7 +67,7 @@ class _Lanes:
             block.write(f"if f[{number}] is None:")
             block = block.inner()
         block.write("try:")
-        block.inner().write(f"v[{number}] = await r.ask({number}, {self._arguments(number)})  # {name}")
+        block.under(f"v[{number}] = await r.ask({number}, {self._arguments(number)})  # {name}")
         block.write("except FAILURES as error:")
         is_required = number in self._required
         end = (
@@ -75,7 +75,7 @@ class _Lanes:
             if is_required
             else f"f[{number}] = r.failure({number}, error)"
         )
-        block.inner().write(end)
+        block.under(end)
 
     def _arguments(self, number: int) -> str:
         _, *lines = self._inputs[number].splitlines()
@@ -88,7 +88,7 @@ class _Lanes:
             block.write(f"if r.is_last({number}, of={len(self._before[number])}):")
             if is_end and number == numbers[-1]:
                 self._waiting.append(number)
-                block.inner().write(f"await {_name(number)}(r, v, f, p, x, m)  # {_full_name(self._steps[number])}")
+                block.under(f"await {_name(number)}(r, v, f, p, x, m)  # {_full_name(self._steps[number])}")
             else:
                 self._beside(number, block.inner())
 

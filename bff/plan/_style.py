@@ -20,10 +20,10 @@ _Node = dict[str, Any]
 _OPAQUE = frozenset({"cls", "config", "default", "default_factory", "expected", "function", "metadata", "members"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Style:
     """
-    The spelling of an answer.
+    The spelling of an answer; there is one object of each.
 
     With `is_camel` a key is its field's name in camel case, unless the field says an alias itself; with `omit_none` a
     field that is `None` has no place in the answer.
@@ -133,12 +133,14 @@ class Style:
         return field
 
 
-PLAIN: Final = Style()
+_STYLES: Final = {(is_camel, omits): Style(is_camel, omits) for is_camel in (False, True) for omits in (False, True)}
+
+PLAIN: Final = _STYLES[False, False]
 
 
 def style_of(profile: type[Profile]) -> Style:
     """Return how the answers of a profile are written."""
-    return Style(profile.naming == "camel", profile.omit_none)
+    return _STYLES[profile.naming == "camel", bool(profile.omit_none)]
 
 
 def has_fields(tp: Type) -> bool:

@@ -112,8 +112,9 @@ class Writer:
             first = "" if region is None else "q, "
         block = Block(1, [f"def {name}({first}v, f, p, x, m):{note}"])
         yield block
-        block.lines[1:1] = self._unpacking("\n".join(block.lines[1:])).lines
-        self.expressions.regions = ()
+        if self.expressions.regions:
+            block.lines[1:1] = self._unpacking("\n".join(block.lines[1:])).lines
+            self.expressions.regions = ()
 
     def _unpacking(self, text: str) -> Block:
         """Return what takes apart the frames that a text uses, from the innermost outwards."""

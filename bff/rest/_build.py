@@ -15,9 +15,10 @@ from bff.plan._plan import Plan
 from bff.plan._style import style_of
 from bff.rest._choice import Choice
 from bff.rest._page import Page, Runner
+from bff.rest._parameters import Analyses, header_names, is_personal
 from bff.rest._problems import openapi_problem
 from bff.rest._reply import Manner
-from bff.rest._route import PageRoute, header_names, is_personal, page_route
+from bff.rest._route import PageRoute, page_route
 from bff.rest._runners import Awaited, Planned
 from bff.rest._trust import trust
 
@@ -50,12 +51,14 @@ def build_route(
     connected: Mapping[type[Upstream], Upstream],
     emitter: Emitter,
     app: object,
+    analyses: Analyses,
     choice: Choice | None = None,
 ) -> PageRoute:
     """
     Return the route of an endpoint on connected upstreams.
 
-    `app` is the FastAPI app that it belongs to, if any; `choice` says which requests are its profile's.
+    `app` is the FastAPI app that it belongs to, if any; `analyses` are what was made of the parameters of the routes
+    before it; `choice` says which requests are its profile's.
     """
     endpoint, profile = prepared.endpoint, prepared.endpoint.profile
     instances = [connected[cls] for cls in prepared.upstream_classes()]
@@ -77,7 +80,7 @@ def build_route(
         trust=trust(profile.trusted_peer),
     )
     hidden, responses = [*prepared.upstreams], _responses(prepared)
-    route = page_route(endpoint, page, hidden=hidden, responses=responses, app=app, choice=choice)
+    route = page_route(endpoint, page, hidden=hidden, responses=responses, app=app, analyses=analyses, choice=choice)
     if route.body_field is not None:
         route.responses = {413: openapi_problem("The body of the request is too large"), **route.responses}
     manner = _manner(prepared, route.dependant, forward)

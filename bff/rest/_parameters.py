@@ -1,10 +1,14 @@
 """Read the parameters of a plain route: what stands in path and query alone, as FastAPI would, and faster."""
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+import inspect
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from types import UnionType
+from typing import Annotated, Any, TypeAlias, Union, cast, get_args
 from urllib.parse import parse_qsl
 
+from fastapi import Depends, params
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
@@ -12,15 +16,107 @@ from pydantic import ValidationError
 from pydantic_core import SchemaValidator, core_schema
 from starlette.datastructures import QueryParams
 
-from bff.declare._types import as_class, members
+from bff.declare._endpoint import placeholders
+from bff.declare._profile import Profile
+from bff.declare._types import Type, as_class, members, origin_of
 
 Read: TypeAlias = Callable[[MutableMapping[str, Any]], Mapping[str, Any] | None]
 """Takes an ASGI scope and returns the parameters, `None` where one of them is wrong: FastAPI then says how."""
 
+CALLER = "bff_caller"
+"""The name of the parameter that says who is calling."""
+
 _PLAIN = (str, int, float, bool, Enum)
+
+_SETTLED = (str, int, float, bool, type(None))
+"""Defaults whose text is all there is to them."""
 
 _SHARED: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {}
 """Validators of parameters with nothing to them but names and types, by schema: many endpoints have the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What FastAPI makes of the parameters of a route, and what reads them where they are plain."""
+
+    dependant: Dependant
+    read: Read | None
+
+    @classmethod
+    def of(cls, dependant: Dependant) -> "Analysis":
+        """Return the analysis of a route that FastAPI has looked at."""
+        return cls(dependant, reader(dependant) if is_plain(dependant) else None)
+
+
+class Analyses:
+    """Keeps, for as long as an app is built, what was made of plain parameters: most pages have those of another."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Analysis] = {}
+
+    def of(self, path: str, signature: inspect.Signature) -> Analysis | None:
+        """Return what was made of such parameters before, if anything."""
+        return self._known.get(_key(path, signature))
+
+    def note(self, path: str, signature: inspect.Signature, analysis: Analysis) -> None:
+        """Keep what was made of parameters, where the next that are the same may have it as it is."""
+        key = _key(path, signature)
+        if key is not None and analysis.read is not None:
+            self._known[key] = analysis
+
+
+def _key(path: str, signature: inspect.Signature) -> Hashable:
+    """Return what is equal where FastAPI makes the same of parameters; `None` where more than a type says what."""
+    named = placeholders(path)
+    keys: list[Hashable] = []
+    for name, parameter in signature.parameters.items():
+        kinds, default = _kinds(parameter.annotation), cast("object", parameter.default)
+        if kinds is None or not (default is parameter.empty or type(default) in _SETTLED):
+            return None
+        keys.append((name, name in named, kinds, type(default), repr(default)))
+    return tuple(keys)
+
+
+def _kinds(annotation: Type) -> tuple[type, ...] | None:
+    """Return the classes that an annotation names; `None` where it says anything else."""
+    kinds = get_args(annotation) if origin_of(annotation) in (Union, UnionType) else (annotation,)
+    return kinds if all(isinstance(kind, type) for kind in kinds) else None
+
+
+def identified(profile: type[Profile]) -> Mapping[str, Any]:
+    """Return the parameter that says who is calling, with its annotation, where a profile asks for it."""
+    identify = profile.identify
+    if identify is None:
+        return {}
+    return {CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
+
+
+def name_of(parameters: Sequence[inspect.Parameter], tp: type) -> str:
+    """Return the name of the parameter that takes FastAPI's request or response, of ours where there is none."""
+    found = (p.name for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, tp))
+    return next(found, f"bff_{tp.__name__.lower()}")
+
+
+def signature_of(shown: Sequence[inspect.Parameter], added: Mapping[str, Any]) -> inspect.Signature:
+    """Return the signature that FastAPI reads: an endpoint's own parameters, and ours unless it takes them itself."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = {name: inspect.Parameter(name, keyword, annotation=annotation) for name, annotation in added.items()}
+    parameters |= {parameter.name: parameter.replace(kind=keyword) for parameter in shown}
+    return inspect.Signature([*parameters.values()])
+
+
+def is_personal(dependant: Dependant) -> bool:
+    """Say whether who is asking takes part in an answer: by a cookie, a dependency, a credential."""
+    headers = set(header_names(dependant))
+    return bool(dependant.dependencies or dependant.cookie_params or headers & {"authorization", "cookie"})
+
+
+def header_names(dependant: Dependant) -> Iterator[str]:
+    """Yield the headers that the parameters of a route read, in lower case."""
+    for field in dependant.header_params:
+        yield (field.validation_alias or field.alias).lower()
+    for inner in dependant.dependencies:
+        yield from header_names(inner)
 
 
 def is_plain(dependant: Dependant) -> bool:

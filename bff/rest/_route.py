@@ -1,14 +1,14 @@
 """The door to FastAPI: routes that its OpenAPI documents, with our own handler behind them."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
-from typing import Annotated, Any, Never
+from typing import Any, Never
 
-from fastapi import Depends, Request, Response, params
+from fastapi import Request, Response
 from fastapi._compat import ModelField
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.utils import generate_unique_id
 from starlette.exceptions import HTTPException
@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from bff.declare._endpoint import Endpoint
-from bff.declare._profile import Profile
 from bff.declare._scope import RequestScope
 from bff.plan._style import style_of
 from bff.rest._answer import Answer
@@ -25,7 +24,7 @@ from bff.rest._body import Limited, declares_more, has_body
 from bff.rest._choice import Choice
 from bff.rest._openapi import chosen_parameters
 from bff.rest._page import Page, send_reply
-from bff.rest._parameters import is_plain, reader
+from bff.rest._parameters import CALLER, Analyses, Analysis, identified, name_of, signature_of
 from bff.rest._reply import BODILESS, Reply, with_vary
 
 SCOPE = "bff.scope"
@@ -35,7 +34,6 @@ RAISED = "bff.raised"
 SENT = "bff.sent"
 """Where it says that an answer of ours is on its way."""
 _BODY = "bff.body"
-_CALLER = "bff_caller"
 NOT_CHOSEN = "bff.not_chosen"
 """Where a request's scope has the headers by which it came to no page, though there is one for other clients."""
 
@@ -45,12 +43,21 @@ class PageRoute(APIRoute):
     Serves a page; `declared` is the endpoint that it stands for.
 
     FastAPI reads the parameters, as it does for any route of its own. Where they are in path and query alone its
-    machinery for dependencies and bodies has nothing to do, and is left out.
+    machinery for dependencies and bodies has nothing to do, and is left out. `analysis` is what it made of the same
+    parameters before.
     """
 
     def __init__(
-        self, endpoint: Callable[..., Any], *, page: Page, declared: Endpoint, answer: Answer, **options: Any
+        self,
+        endpoint: Callable[..., Any],
+        *,
+        page: Page,
+        declared: Endpoint,
+        answer: Answer,
+        analysis: Analysis | None,
+        **options: Any,
     ) -> None:
+        self._given = analysis
         super().__init__(page.path, endpoint, response_model=None, **options)
         self.response_model = answer.documented
         self._answer = answer
@@ -60,7 +67,16 @@ class PageRoute(APIRoute):
             _ = self.response_field
         self.page = page
         self.declared = declared
-        self._read = reader(self.dependant) if is_plain(self.dependant) else None
+        self.analysis = analysis or Analysis.of(self.dependant)
+        self._read = self.analysis.read
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request; FastAPI asks for it when it has looked at everything else."""
+        if self._given is not None:
+            self.dependant = replace(self._given.dependant, call=self.endpoint, path=self.path_format)
+            self._given = None
+        return super().get_route_handler()
 
     @cached_property
     def response_field(self) -> ModelField | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride]
@@ -176,20 +192,22 @@ def page_route(
     hidden: Sequence[str],
     responses: Mapping[int | str, Any],
     app: object,
+    analyses: Analyses,
     choice: Choice | None = None,
 ) -> PageRoute:
     """
     Return the route for a page.
 
     `hidden` are the parameters that come from us and not from the client; `responses` are documented besides the
-    success; `app` is whose `dependency_overrides` count; `choice` says which requests are the endpoint's profile's.
+    success; `app` is whose `dependency_overrides` count; `analyses` are those of the pages before it; `choice` says
+    which requests are the endpoint's profile's.
     """
 
     async def answer(**values: Any) -> Response:
         request: Request = values[request_name] if request_name in own else values.pop(request_name)
         response: Response = values[response_name] if response_name in own else values.pop(response_name)
         scope: RequestScope = request.scope[SCOPE]
-        scope.caller = values.pop(_CALLER, None)
+        scope.caller = values.pop(CALLER, None)
         receive = request.scope[_BODY].rest(is_read=reads_itself and has_body(scope.headers))
         reply = await route.page.reply(request.scope, receive, values, scope)
         if reply is not None:
@@ -199,20 +217,37 @@ def page_route(
 
     shown = [parameter for parameter in endpoint.parameters if parameter.name not in hidden]
     own = {parameter.name for parameter in shown}
-    request_name, response_name = _named(shown, Request), _named(shown, Response)
+    request_name, response_name = name_of(shown, Request), name_of(shown, Response)
     reads_itself = request_name in own and endpoint.route.method != "GET"
-    added = {request_name: Request, response_name: Response, **_identified(endpoint.profile)}
-    answer.__signature__ = _signature(shown, added)  # type: ignore[attr-defined]
+    added = {request_name: Request, response_name: Response, **identified(endpoint.profile)}
     answer.__name__ = endpoint.name
     answer.__doc__ = inspect.getdoc(endpoint.function)
-    route = (PageRoute if choice is None else partial(ChosenRoute, choice=choice))(
-        answer,
+    make = partial(
+        PageRoute if choice is None else partial(ChosenRoute, choice=choice),
         page=page,
         declared=endpoint,
         dependency_overrides_provider=app,
         responses=dict(responses),
         **_options(endpoint, is_shared=choice is not None),
     )
+    route = _looked_at(answer, page.path, signature_of(shown, added), analyses, make)
+    return route
+
+
+def _looked_at(
+    answer: Callable[..., Any],
+    path: str,
+    signature: inspect.Signature,
+    analyses: Analyses,
+    make: Callable[..., PageRoute],
+) -> PageRoute:
+    """Return a route whose parameters FastAPI has looked at, or the same ones of another route before."""
+    known = analyses.of(path, signature)
+    answer.__signature__ = signature if known is None else inspect.Signature()  # type: ignore[attr-defined]
+    route = make(answer, analysis=known)
+    answer.__signature__ = signature  # type: ignore[attr-defined]
+    if known is None:
+        analyses.note(path, signature, route.analysis)
     return route
 
 
@@ -237,45 +272,9 @@ def _options(endpoint: Endpoint, *, is_shared: bool) -> dict[str, Any]:
     }
 
 
-def _identified(profile: type[Profile]) -> Mapping[str, Any]:
-    """Return the parameter that says who is calling, with its annotation, where a profile asks for it."""
-    identify = profile.identify
-    if identify is None:
-        return {}
-    return {_CALLER: Annotated[Any, identify if isinstance(identify, params.Depends) else Depends(identify)]}
-
-
-def _signature(shown: Sequence[inspect.Parameter], added: Mapping[str, Any]) -> inspect.Signature:
-    """Return the signature that FastAPI reads: an endpoint's own parameters, and ours unless it takes them itself."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = {name: inspect.Parameter(name, keyword, annotation=annotation) for name, annotation in added.items()}
-    parameters |= {parameter.name: parameter.replace(kind=keyword) for parameter in shown}
-    return inspect.Signature([*parameters.values()])
-
-
-def _named(parameters: Sequence[inspect.Parameter], tp: type) -> str:
-    """Return the name of the parameter that takes FastAPI's request or response, of ours where there is none."""
-    found = (p.name for p in parameters if isinstance(p.annotation, type) and issubclass(p.annotation, tp))
-    return next(found, f"bff_{tp.__name__.lower()}")
-
-
 def _is_included(scope: Scope) -> bool:
     """Say whether another router included this route, and may have put dependencies before it."""
     return "effective_route_context" in scope.get("fastapi", {})
-
-
-def is_personal(dependant: Dependant) -> bool:
-    """Say whether who is asking takes part in an answer: by a cookie, a dependency, a credential."""
-    headers = set(header_names(dependant))
-    return bool(dependant.dependencies or dependant.cookie_params or headers & {"authorization", "cookie"})
-
-
-def header_names(dependant: Dependant) -> Iterator[str]:
-    """Yield the headers that the parameters of a route read, in lower case."""
-    for field in dependant.header_params:
-        yield (field.validation_alias or field.alias).lower()
-    for inner in dependant.dependencies:
-        yield from header_names(inner)
 
 
 def _signing(send: Send, page: Page, scope: Scope, began: RequestScope) -> Send:

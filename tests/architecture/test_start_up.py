@@ -41,8 +41,9 @@ COUNTS = """
 __name__ = "bff.counting"  # what counts is not the user's, and is not looked at
 import ast, gc, json, sys, tracemalloc
 import fastapi
+import fastapi.dependencies.utils as dependencies
 from bff import BFF
-import bff.declare._source as source, bff.declare._upstream as upstream
+import bff.declare._source as source, bff.declare._trace as trace, bff.declare._upstream as upstream
 import bff.plan._compiled as compiled, bff.plan._sharing as sharing, bff.plan._shapes as shapes
 import made
 
@@ -63,6 +64,8 @@ counted(source, "_functions_in")
 counted(upstream, "class_place")
 counted(sharing, "build_decoder")
 counted(shapes, "_rules_of")
+counted(trace, "_scope")
+counted(dependencies, "create_model_field")
 counts["events"] = 0
 set_profile = sys.setprofile
 
@@ -137,6 +140,16 @@ def test_what_a_field_asks_of_its_values_is_worked_out_once_for_a_shape(built: C
     assert built(25)["_rules_of"] == 25 * 12
 
 
+def test_a_node_is_made_once_for_both_traces_of_a_page(built: Callable[[int], Counts]) -> None:
+    """What it depends on is worked out for each that is made: of a page some twenty-six are."""
+    assert 25 * 20 < built(25)["_scope"] < 25 * 30
+
+
+def test_fastapi_looks_at_parameters_once_that_many_pages_have(built: Callable[[int], Counts]) -> None:
+    """One kind of page has a number in its path, the other a limit in its query."""
+    assert built(25)["create_model_field"] == built(50)["create_model_field"] == 2
+
+
 def test_where_a_setting_stands_is_looked_up_only_to_tell_of_a_mistake(built: Callable[[int], Counts]) -> None:
     """That reads the text of a whole file, for every attribute of every upstream."""
     assert built(25)["class_place"] == 0
@@ -145,7 +158,7 @@ def test_where_a_setting_stands_is_looked_up_only_to_tell_of_a_mistake(built: Ca
 def test_our_own_work_is_not_watched_while_a_page_is_traced(built: Callable[[int], Counts]) -> None:
     """A page is about thirty values; the interpreter tells of a few calls for each, and of hundreds if it is let."""
     counts = built(25)
-    assert 0 < counts["events"] < counts["pages"] * 250
+    assert 0 < counts["events"] < counts["pages"] * 180
 
 
 def test_the_trees_of_the_texts_are_let_go(built: Callable[[int], Counts]) -> None:

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_serializer
 from pydantic_core import PydanticSerializationError
+from typing_extensions import TypeAliasType
 
 from bff import BFF, ClientProfile, Shape, Upstream, call, derived, each, endpoint
 from bff.plan._codecs import build_decoder
 from bff.plan._demand import WRITTEN
 from bff.plan._encoding import Encoder, by_msgspec, by_pydantic
+from bff.plan._native import is_written_alike
 
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 zones = st.none() | st.just(UTC) | offsets
@@ -281,3 +283,12 @@ def test_pydantic_writes_what_stands_in_for_a_contract() -> None:
     struct = msgspec.defstruct("Price", [("amount", Decimal, msgspec.field(name="Amount")), ("parts", list[int])])
     assert b'[{"Amount":"1.50","parts":[1]}]' == by_pydantic([struct(amount=Decimal("1.50"), parts=[1])])
     assert by_pydantic([struct(amount=Decimal("1.50"), parts=[1])]) == by_msgspec([struct(Decimal("1.50"), [1])])
+
+
+Tree = TypeAliasType("Tree", "int | list[Tree]")
+Shelf = TypeAliasType("Shelf", "bytes | dict[str, Shelf]")
+
+
+def test_an_alias_that_is_made_of_itself_is_what_it_holds_in_the_end() -> None:
+    assert is_written_alike(Tree)
+    assert not is_written_alike(Shelf)

@@ -114,3 +114,65 @@ def test_nothing_of_fastapi_s_own_reading_is_needed_where_they_are_right(apps: t
         "made": "made",
     } == read({"path_params": path, "query_string": b"colour=red"})
     assert read({"path_params": path, "query_string": b"colour=green"}) is None
+
+
+class Alike(ClientProfile):
+    """Pages whose parameters differ from those of another in one thing, or in none."""
+
+    @endpoint.get("/first/{number}")
+    async def first(self, number: int, limit: int = 3) -> list[Any]:
+        return [number, limit]
+
+    @endpoint.get("/same/{number}")
+    async def same(self, number: int, limit: int = 3) -> list[Any]:
+        return [number, limit]
+
+    @endpoint.get("/default/{number}")
+    async def default(self, number: int, limit: int = 4) -> list[Any]:
+        return [number, limit]
+
+    @endpoint.get("/typed/{number}")
+    async def typed(self, number: int, limit: float = 3) -> list[Any]:
+        return [number, limit]
+
+    @endpoint.get("/placed")
+    async def placed(self, number: int, limit: int = 3) -> list[Any]:
+        return [number, limit]
+
+    @endpoint.get("/choice/{number}")
+    async def choice(self, number: int | str, limit: int | None = 3) -> list[Any]:
+        return [number, limit]
+
+    @endpoint.get("/turned/{number}")
+    async def turned(self, number: str | int, limit: int | None = 3) -> list[Any]:
+        return [number, limit]
+
+
+def test_pages_with_the_same_parameters_share_what_fastapi_makes_of_them_and_others_do_not() -> None:
+    pages = {page.declared.name: page for page in BFF(Alike, observers=()).pages}
+    first, same = pages.pop("first"), pages.pop("same")
+    assert same.dependant.path_params == first.dependant.path_params
+    assert same.dependant.path_params[0] is first.dependant.path_params[0]
+    assert (same.dependant.call, same.dependant.path) == (same.endpoint, "/same/{number}")
+    fields = [field for page in pages.values() for field in (*page.dependant.path_params, *page.dependant.query_params)]
+    assert len({*map(id, fields)}) == len(fields)
+
+
+@pytest.mark.parametrize("query", ["", "?limit=5", "?limit=1.5", "?limit=x", "?number=2", "?number=x"])
+@pytest.mark.parametrize("path", ["/first/1", "/same/1", "/same/x", "/default/1", "/typed/1", "/placed", "/turned/1"])
+def test_what_pages_share_is_read_as_by_fastapi(path: str, query: str) -> None:
+    bare, profile = FastAPI(), Alike()
+    for page in BFF(Alike, observers=()).pages:
+        bare.add_api_route(page.path, getattr(profile, page.declared.name))
+    ours = fetch(BFF(Alike, observers=()), path + query)
+    theirs = fetch(bare, path + query)
+    assert (theirs.status_code, theirs.json()) == (ours.status_code, ours.json())
+
+
+def test_a_route_that_shares_them_is_documented_and_included_like_any_other() -> None:
+    app = FastAPI()
+    app.include_router(Alike.router(), prefix="/in")
+    paths = app.openapi()["paths"]
+    first, same = (paths[f"/in/{name}/{{number}}"]["get"]["parameters"] for name in ("first", "same"))
+    assert first == same == BFF(Alike).openapi()["paths"]["/same/{number}"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in same] == ["number", "limit"]
