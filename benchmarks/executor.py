@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
@@ -110,7 +110,9 @@ def cases(send: Send) -> Mapping[str, Case]:
     source = app.upstreams[Source]
 
     def case(plan: Plan) -> Case:
-        bindings = {operation: replace(source.binding(operation), send=send) for operation in plan.operations}
+        bindings = {operation: source.binding(operation) for operation in plan.operations}
+        for binding in bindings.values():
+            binding.send = send
         return Case(plan, bindings, prepared(plan, bindings, max_calls=100))
 
     return {plan.endpoint.name.replace("_", " "): case(plan) for plan in app.plans}

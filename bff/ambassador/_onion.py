@@ -27,7 +27,7 @@ from bff.ambassador._rate import Rate
 from bff.ambassador._rating import rating
 from bff.ambassador._reporting import Reporter, reporting_refusals
 from bff.ambassador._resolving import resolving
-from bff.ambassador._retry import Retrier
+from bff.ambassador._retrier import Retrier
 from bff.ambassador._retrying import retrying
 from bff.events import AttemptRejected, BreakerChanged, Emitter
 from bff.policy import CircuitBreaker, RetryBudget, Timeout

@@ -1,7 +1,7 @@
 """Repeat what failed."""
 
 from bff.ambassador._core import Context, Layer, Request, Response, Send
-from bff.ambassador._retry import FINAL, Retrier
+from bff.ambassador._retrier import FINAL, Retrier
 
 __all__ = ["retrying"]
 
