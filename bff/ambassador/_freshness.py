@@ -1,7 +1,7 @@
 """Read from an upstream's answer how long it may be used again, and combine what several answers allow."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -11,6 +11,8 @@ __all__ = ["UNSTORABLE", "Freshness", "freshness_of", "header", "list_field", "s
 
 _LONGEST: Final = 2**31  # RFC 9111 section 1.2.2: a larger delta-seconds counts as this
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+# All that counts, but for the `Date` that goes with `Expires`.
+_SAID: Final = re.compile(rb"\r\n(cache-control|set-cookie|vary|expires|age):([^\r]*)")
 _MEMBER = re.compile(rf'[ \t]*(?:({_WORD})(?:=({_WORD}|"(?:[^"\\]|\\.)*"))?)?[ \t]*(?:,|\Z)')
 
 
@@ -40,14 +42,16 @@ def freshness_of(headers: Mapping[str, str]) -> Freshness:
     Return what an answer with these headers allows.
 
     `headers` is looked up by lower-case names; of a multi-dict, which has `getall`, every line of a field counts.
-    One that has `keeping` holds there the lines that count, but for the `Date` that goes with `Expires`.
+    One that has `search` finds a pattern in all of its lines, in lower case.
     What we say goes to a client's own cache and to shared ones before it, in one `max-age` for both, so every
     doubt is settled for the shorter: `s-maxage` shortens and never lengthens (alone it gives a client's own
     cache nothing), the arguments of `private="..."` and `no-cache="..."` do not narrow them, a bad number is
     stale, and an answer that sets a cookie is private.
     """
-    said: Sequence[tuple[bytes, bytes]] | None = getattr(headers, "keeping", None)
-    if said is not None:
+    search: Callable[[re.Pattern[bytes]], list[tuple[bytes, bytes]]] | None = getattr(headers, "search", None)
+    if search is not None:
+        # Where an answer's head is kept as it came, one look at it is often all that is needed.
+        said = search(_SAID)
         if not said:
             return _NOTHING
         if len(said) == 1 and said[0][0] == b"cache-control":

@@ -14,10 +14,8 @@ __all__ = ["Headers", "StatusLine", "read_fields", "status_line"]
 _T = TypeVar("_T")
 
 _LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
-_TOLD: Final = re.compile(
-    rb"\r\n(cache-control|set-cookie|vary|expires|age|content-encoding|transfer-encoding):([^\r]*)"
-)
-_CODINGS: Final = (b"content-encoding", b"transfer-encoding")
+# As a pattern, for which a search takes half of the time that `in` does.
+_CODING = re.compile(rb"-encoding:")
 _BLANK: Final = b" \t"
 _SHORTEST: Final = len(b"\r\na:")
 
@@ -40,18 +38,13 @@ class Headers(Mapping[str, str]):
     is no text is kept as `surrogateescape` has it.
     """
 
-    __slots__ = ("_block", "_lowered", "is_coded", "keeping")
+    __slots__ = ("_block", "_lowered", "is_coded")
 
     def __init__(self, block: bytes) -> None:
         self._block = block
         self._lowered = block.lower()
-        self.is_coded = False
+        self.is_coded = _CODING.search(self._lowered) is not None
         """Whether there may be a coding, of the content or the transfer."""
-        self.keeping: list[tuple[bytes, bytes]] = _TOLD.findall(self._lowered)
-        """The lines that say how long an answer may be used, in lower case."""
-        if self.keeping and any(name in _CODINGS for name, _ in self.keeping):
-            self.is_coded = True
-            self.keeping = [(name, value) for name, value in self.keeping if name not in _CODINGS]
 
     @overload
     def get(self, key: str, /) -> str | None: ...
@@ -80,6 +73,10 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(self)}>"  # values may be secrets
+
+    def search(self, pattern: re.Pattern[bytes]) -> list[tuple[bytes, bytes]]:
+        """Return what a pattern of two groups finds in the lines, which begin with a line break, in lower case."""
+        return pattern.findall(self._lowered)
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:

@@ -25,7 +25,7 @@ def no_source(_: Frame) -> str:
     ("place", "part"),
     [
         ("bff/ambassador/_channel.py", "wire"),
-        ("bff/ambassador/_retry.py", "exchange and onion"),
+        ("bff/ambassador/_retrier.py", "exchange and onion"),
         ("bff/declare/_exchange.py", "exchange and onion"),
         ("bff/execute/_run.py", "executor"),
         ("bff/plan/_codecs.py", "codecs"),
