@@ -91,9 +91,10 @@ class Fields(Sequence[Pair]):
         return self._pairs()[index]
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Fields | list | tuple):
-            return NotImplemented
-        return self._pairs() == [*other]
+        # Compiled, an abstract base's own registered classes count as instances, of which text is one.
+        if type(other) is Fields or isinstance(other, list | tuple):
+            return self._pairs() == [*other]
+        return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # as a list
 
