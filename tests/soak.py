@@ -140,7 +140,7 @@ class Callers:
                 await self._tally(ambassador, number)
                 continue
             call = asyncio.ensure_future(self._tally(ambassador, number))
-            timer = asyncio.get_running_loop().call_later(chance.random() / 50, call.cancel)
+            timer = asyncio.get_running_loop().call_later(chance.random() / 100, call.cancel)
             try:
                 await call
             except asyncio.CancelledError:

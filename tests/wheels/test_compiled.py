@@ -1,5 +1,6 @@
 """What is compiled is told from what is not, and tests that cannot have it are left out with a reason."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,49 @@ def test_what_is_to_be_compiled_is_there_each_once_and_in_order() -> None:
     files = [ROOT / f"{module.replace('.', '/')}.py" for module in named()]
     assert [file for file in files if not file.is_file()] == []
     assert named() == sorted({*named()})
+
+
+def traps(source: str) -> list[str]:
+    """Return what mypyc compiles into something else than it says: it has no warning for either."""
+    found: list[str] = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        kinds: dict[str, str] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.ExceptHandler) and node.name and node.type:
+                kind = ast.unparse(node.type)
+                if kinds.setdefault(node.name, kind) != kind:
+                    found.append(f"{function.name}: `{node.name}` is {kinds[node.name]} here and {kind} there")
+            parts = node.finalbody if isinstance(node, ast.Try) else []
+            if any(isinstance(inner, ast.Await) for part in parts for inner in ast.walk(part)):
+                found.append(f"{function.name}: awaits in a `finally`")
+            if isinstance(node, ast.ExceptHandler) and _raises_after_awaiting(node):
+                found.append(f"{function.name}: raises again after it has awaited something")
+    return found
+
+
+def _raises_after_awaiting(handler: ast.ExceptHandler) -> bool:
+    inner = [*ast.walk(handler)]
+    awaits = any(isinstance(node, ast.Await) for node in inner)
+    return awaits and any(isinstance(node, ast.Raise) and node.exc is None for node in inner)
+
+
+@pytest.mark.parametrize("module", named())
+def test_no_compiled_module_has_what_is_compiled_wrongly(module: str) -> None:
+    assert traps((ROOT / f"{module.replace('.', '/')}.py").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "try:\n  pass\n except ValueError as error:\n  print(error)\n except KeyError as error:\n  print(error)",
+        "try:\n  pass\n finally:\n  await other()",
+        "try:\n  pass\n except ValueError:\n  await other()\n  raise",
+    ],
+)
+def test_what_is_compiled_wrongly_is_found(body: str) -> None:
+    assert len(traps(f"async def f():\n {body}")) == 1
 
 
 def test_a_compiled_module_is_one_in_c_and_from_where_it_should_be(tmp_path: Path) -> None:
