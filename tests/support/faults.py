@@ -141,7 +141,7 @@ class FaultServer(Counting):
             while not reader.at_eof():
                 writer.write(b".")
                 await writer.drain()
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.04)
         elif fault == "endless":
             writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
             while not reader.at_eof():
