@@ -88,7 +88,7 @@ flame: $(VENV)/installed-bench  ## Draw where the time of a page goes, and tell 
 simulation: $(VENV)/installed-dev  ## Put the defaults through trouble in virtual time, and write the page about it
 	@$(BIN)/python -m benchmarks.simulation $(ARGS)
 
-wheel-test: compiled  ## Build the pure wheel, install it alone into a fresh environment and use it; then the compiled one
+wheel-test: $(COMPILED)/built  ## Build the pure wheel, install it alone into a fresh environment and use it; then the compiled one
 	@rm -rf dist
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir dist .
 	@$(BIN)/python -m venv --clear dist/venv

@@ -82,7 +82,7 @@ def _request_fields(event: RequestFinished) -> dict[str, Any]:
         "route": event.route,
         "profile": event.profile,
         "status": event.status,
-        "ms": int(event.duration * 10_000 + 0.5) / 10,  # which takes a fraction of what `round` does
+        "ms": round(event.duration * 1000, 1),
         "size": event.size,
         "calls": event.calls,
     }
@@ -173,14 +173,8 @@ class _RequestLine(_Line):
         if len(self.fields) != _USUAL:
             return super().__str__()
         method, path, route, profile, status, ms, size, calls, request_id = self.fields.values()
-        if not (
-            method
-            and path
-            and route
-            and profile
-            and request_id
-            and _is_plain(f"{method}{path}{route}{profile}{request_id}")
-        ):
+        words = (method, path, route, profile, request_id)
+        if not (all(words) and _is_plain("".join(words))):
             return super().__str__()
         return (
             f"method={method} path={path} route={route} profile={profile} status={status} ms={ms} size={size} "

@@ -26,10 +26,15 @@ def strangers(modules: Sequence[str], root: Path) -> list[str]:
     return [file for file in files if not (file.endswith(compiled) and Path(file).is_relative_to(root))]
 
 
+def complaint() -> str:
+    """Return what is wrong with the modules that are imported, nothing where all of them are the compiled ones."""
+    wrong = strangers(named(), ROOT)
+    return f"these are not the compiled modules of {ROOT}: {', '.join(wrong)}" if wrong else ""
+
+
 def pytest_configure() -> None:
     """End the run before it says of interpreted modules that compiled ones are right."""
-    if wrong := strangers(named(), ROOT):
-        message = f"these are not the compiled modules of {ROOT}: {', '.join(wrong)}"
+    if message := complaint():
         raise pytest.UsageError(message)
 
 
@@ -50,10 +55,9 @@ def _reason(mark: pytest.Mark, item: pytest.Item) -> str:
 
 def main() -> None:
     """Say how many there are."""
-    modules = named()
-    if wrong := strangers(modules, ROOT):
-        sys.exit(f"these are not the compiled modules of {ROOT}: {', '.join(wrong)}")
-    print(f"{len(modules)} compiled modules are in {ROOT}.")
+    if message := complaint():
+        sys.exit(message)
+    print(f"{len(named())} compiled modules are in {ROOT}.")
 
 
 if __name__ == "__main__":

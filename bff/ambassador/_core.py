@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from bff.ambassador._masking import masked
@@ -200,18 +200,10 @@ class Context:
         """Return a context for a try that runs at the same time: it counts on, and both know what either tried."""
         if not isinstance(self.tried, list):
             self.tried = [] if self.tried is None else [self.tried]
-        twin = Context(
-            self.upstream,
-            self.operation,
-            self.deadline,
-            self.request_id,
-            self.is_retry,
-            self.is_streamed,
-            self.loop,
-        )
-        twin.after_write, twin.is_hedge, twin.can_move = self.after_write, self.is_hedge, self.can_move
-        twin.call, twin.attempts, twin.limit = self.call, self.attempts, self.limit
-        twin.address, twin.tried = self.address, self.tried
+        twin = Context(self.upstream, loop=self.loop)
+        for each in fields(self):  # `copy` knows nothing of a compiled class
+            setattr(twin, each.name, getattr(self, each.name))
+        twin.task = twin.watch = None
         return twin
 
 

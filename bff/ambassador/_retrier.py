@@ -56,7 +56,7 @@ class Retrier:
         # Only what strategies may look at: it never runs.
         self._retrying = AsyncRetrying(stop=stop_after_attempt(policy.attempts), wait=policy.wait)
 
-    def begin(self, send: Send, request: Request, context: Context) -> RetryCallState:
+    def _begin(self, send: Send, request: Request, context: Context) -> RetryCallState:
         """Return tenacity's record of a call whose first try has just ended."""
         state = RetryCallState(self._retrying, cast("Callable[..., object]", send), (request, context), {})
         state.start_time = context.loop.time()
@@ -64,10 +64,10 @@ class Retrier:
 
     async def again(self, send: Send, request: Request, context: Context, outcome: Response | Exception) -> Response:
         """Try again as long as that is wanted, and end as the last try did."""
-        state = self.begin(send, request, context)
+        state = self._begin(send, request, context)
         try:
-            while (pause := await self.pause(state, outcome)) is not None:
-                if not await self.rest(state, pause, outcome):
+            while (pause := await self._pause(state, outcome)) is not None:
+                if not await self._rest(state, pause, outcome):
                     break
                 state.idle_for += pause
                 state.prepare_for_next_attempt()
@@ -83,7 +83,7 @@ class Retrier:
             state.outcome = None
             del outcome
 
-    async def pause(self, state: RetryCallState, outcome: Response | Exception) -> float | None:
+    async def _pause(self, state: RetryCallState, outcome: Response | Exception) -> float | None:
         """Return the seconds to wait before the next try, or `None` where there is to be none."""
         request, context = cast("tuple[Request, Context]", state.args)
         self._set(state, outcome)
@@ -106,7 +106,7 @@ class Retrier:
             self._report(state, outcome, pause, refused)
         return pause
 
-    async def rest(self, state: RetryCallState, pause: float, outcome: Response | Exception) -> bool:
+    async def _rest(self, state: RetryCallState, pause: float, outcome: Response | Exception) -> bool:
         """Let the pause pass and take what a retry costs; `False` where the budget does not have it."""
         stream = outcome.stream if isinstance(outcome, Response) else None
         if stream is None:

@@ -67,6 +67,7 @@ class Binding:
         self.upstream = connection.name
         self.send = connection.send_of(operation)
         self.origin = connection.address.origin
+        self.prefix = connection.address.prefix
         self.accepts = connection.accepts
         self.emitter = connection.emitter
         # What is asked of the operation at every call.
@@ -74,7 +75,6 @@ class Binding:
         self.method = operation.method
         self.is_read = operation.is_read
         self._template = operation.template
-        self.prefix = connection.address.prefix
         self._full_name = f"{connection.name}.{operation.name}"
         typed = () if operation.template.content is None else (("content-type", "application/json"),)
         self._fixed = Part((*connection.headers, *typed))

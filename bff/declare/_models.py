@@ -51,6 +51,9 @@ HARMLESS: Final = frozenset(
 )
 """What a model's configuration may set that has no say in its values, or is looked at where they are used."""
 
+UNCHANGEABLE: Final = (str, int, float, bool, type(None))
+"""The types of defaults that nobody can change, and whose text is all there is to them."""
+
 
 @remembered
 def is_model(tp: Type) -> bool:

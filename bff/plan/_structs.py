@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from typing_extensions import TypeAliasType, is_typeddict
 
 from bff.declare._generics import CHECKED, as_class, class_of
-from bff.declare._models import HARMLESS, is_root_model, is_rule
+from bff.declare._models import HARMLESS, UNCHANGEABLE, is_root_model, is_rule
 from bff.declare._types import Type, element, listed, mapped, mapping_value, origin_of, spell
 from bff.plan._demand import Demand
 from bff.plan._native import is_read_alike, is_written_alike, reader_of_text, small_float
@@ -25,9 +25,6 @@ Decode: TypeAlias = Callable[[bytes], Any]
 _Read: TypeAlias = Callable[[Any], Any]
 
 _HARMLESS: Final = HARMLESS | {"revalidate_instances"}
-
-_SETTLED: Final = (str, int, float, bool, type(None))
-"""Defaults that nobody can change."""
 
 _MADE_ANEW: Final[tuple[type[Any], ...]] = (list, dict)
 """Containers that are made anew for every value, where they are empty."""
@@ -198,7 +195,7 @@ def _why_unlike(name: str, info: FieldInfo, config: Mapping[str, Any]) -> str:
     if info.default_factory is not None and factory not in _MADE_ANEW:
         return f"the default of `{name}` is made by a function"
     default = info.default
-    is_settled = default is PydanticUndefined or type(default) in _SETTLED or is_read_alike(type(default))
+    is_settled = default is PydanticUndefined or type(default) in UNCHANGEABLE or is_read_alike(type(default))
     if not (is_settled or (type(default) in _MADE_ANEW and not default)):
         return f"`{name}` has a default that could be changed"
     return f"the default of `{name}` is validated" if info.validate_default else ""

@@ -17,6 +17,7 @@ from pydantic_core import SchemaValidator, core_schema
 from starlette.datastructures import QueryParams
 
 from bff.declare._endpoint import placeholders
+from bff.declare._models import UNCHANGEABLE
 from bff.declare._profile import Profile
 from bff.declare._types import Type, as_class, members, origin_of
 
@@ -27,9 +28,6 @@ CALLER = "bff_caller"
 """The name of the parameter that says who is calling."""
 
 _PLAIN = (str, int, float, bool, Enum)
-
-_SETTLED = (str, int, float, bool, type(None))
-"""Defaults whose text is all there is to them."""
 
 _SHARED: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {}
 """Validators of parameters with nothing to them but names and types, by schema: many endpoints have the same."""
@@ -71,7 +69,7 @@ def _key(path: str, signature: inspect.Signature) -> Hashable:
     keys: list[Hashable] = []
     for name, parameter in signature.parameters.items():
         kinds, default = _kinds(parameter.annotation), cast("object", parameter.default)
-        if kinds is None or not (default is parameter.empty or type(default) in _SETTLED):
+        if kinds is None or not (default is parameter.empty or type(default) in UNCHANGEABLE):
             return None
         keys.append((name, name in named, kinds, type(default), repr(default)))
     return tuple(keys)
