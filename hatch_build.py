@@ -58,6 +58,9 @@ def _compiled(sources: list[str], options: dict[str, str], folder: Path) -> dict
         opt_level=options["opt-level"],
         debug_level=options["debug-level"],
     )
+    if sys.platform == "linux":
+        for extension in extensions:
+            extension.extra_compile_args.append("-fno-plt")  # a call into Python's library is one jump, not two
     command = build_ext(Distribution({"name": "bff", "ext_modules": extensions}))
     command.build_lib = str(folder / "lib")
     command.build_temp = str(folder / "objects")
